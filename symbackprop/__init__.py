@@ -1,0 +1,1 @@
+"""Networks as index equations: exact gradients, derived, typeset, compiled and verified."""

@@ -1,0 +1,1 @@
+"""The calculus: normal form, pullback, delta contraction, rules, the adjoint sweep."""

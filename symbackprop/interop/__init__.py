@@ -1,0 +1,1 @@
+"""Interchange: model text in, standalone code out."""

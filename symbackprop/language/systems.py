@@ -1,0 +1,318 @@
+"""Systems: equations in order, with what is given and the scalar they minimise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symbackprop.errors import EquationError, ShapeError, UnknownNameError
+from symbackprop.language.equations import Equation, Fact, element_name, elements
+from symbackprop.language.indices import size_of
+from symbackprop.language.primitives import MaxOver, bracket, primitive_of
+from symbackprop.language.tensors import Domain, Role, Tensor
+
+_STRUCTURE = (AppliedUndef, sp.Pow, bracket, sp.Piecewise)
+
+
+class System:
+    """Index equations that hold together, with one scalar objective.
+
+    Parameters
+    ----------
+    equations
+        In any order; they are put into an order of computation.
+    tensors
+        What is given: inputs, targets, parameters, hyperparameters. An
+        intermediate that an equation defines need not be listed; listing it
+        attaches its LaTeX.
+    minimize
+        The name of the scalar objective; None for a system without one, such as an
+        optimizer's update.
+    facts
+        What may be assumed of the data, such as ``Sum(y[n,k], k) = 1``.
+    origin
+        Whatever the system was built from (a network and its loss), for oracles
+        that can run the original.
+
+    Raises
+    ------
+    EquationError
+        On a doubly defined tensor, a definition of something given, a cycle, an
+        objective that is missing or not a scalar, or a function that is not one of
+        the language's primitives.
+    UnknownNameError
+        On a tensor that nothing declares or defines.
+    ShapeError
+        If an axis is read with an index of another size.
+    """
+
+    def __init__(
+        self,
+        equations: Iterable[Equation],
+        tensors: Iterable[Tensor],
+        *,
+        minimize: str | None,
+        facts: Iterable[Fact] = (),
+        origin: Any = None,
+    ) -> None:
+        given = list(equations)
+        self.objective = minimize
+        self.facts: tuple[Fact, ...] = tuple(facts)
+        self.origin = origin
+        self.tensors: dict[str, Tensor] = _table(tensors, given)
+        for equation in given:
+            self._check_expression(equation.rhs, str(equation))
+        for fact in self.facts:
+            self._check_expression(fact.left, str(fact))
+        self.equations: tuple[Equation, ...] = _in_order(given)
+        self._check_objective()
+
+    # --- what the system is made of -------------------------------------------------
+
+    def with_role(self, role: Role) -> tuple[Tensor, ...]:
+        """The tensors of one role, in order of declaration."""
+        return tuple(tensor for tensor in self.tensors.values() if tensor.role is role)
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The tensors data are fed into."""
+        return self.with_role(Role.INPUT)
+
+    @property
+    def targets(self) -> tuple[Tensor, ...]:
+        """What the objective compares with."""
+        return self.with_role(Role.TARGET)
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """What training changes."""
+        return self.with_role(Role.PARAMETER)
+
+    @property
+    def hyperparameters(self) -> tuple[Tensor, ...]:
+        """Scalars that are set, not trained."""
+        return self.with_role(Role.HYPERPARAMETER)
+
+    @property
+    def given(self) -> tuple[Tensor, ...]:
+        """Everything that must be fed: all tensors that no equation defines."""
+        return tuple(t for t in self.tensors.values() if t.role is not Role.INTERMEDIATE)
+
+    @cached_property
+    def definitions(self) -> dict[str, Equation]:
+        """The equation that defines each intermediate, in order of computation."""
+        return {equation.name: equation for equation in self.equations}
+
+    @cached_property
+    def sizes(self) -> tuple[sp.Symbol, ...]:
+        """The symbolic sizes of all axes, in order of appearance."""
+        found: dict[sp.Symbol, None] = {}
+        for tensor in self.tensors.values():
+            for extent in (*tensor.shape, *([tensor.classes] if tensor.classes else [])):
+                found.update(dict.fromkeys(sorted(extent.free_symbols, key=str)))
+        return tuple(found)
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor of that name.
+
+        Raises
+        ------
+        UnknownNameError
+            With the nearest known name.
+        """
+        if name not in self.tensors:
+            raise UnknownNameError("tensor", name, self.tensors)
+        return self.tensors[name]
+
+    def replaced(self, equations: Iterable[Equation]) -> System:
+        """The same system with other equations, checked anew."""
+        return System(
+            equations,
+            self.tensors.values(),
+            minimize=self.objective,
+            facts=self.facts,
+            origin=self.origin,
+        )
+
+    def __str__(self) -> str:
+        lines = [str(equation) for equation in self.equations]
+        return "\n".join([*lines, *(f"fact {fact}" for fact in self.facts)])
+
+    # --- validation -----------------------------------------------------------------
+
+    def _check_objective(self) -> None:
+        if self.objective is None:
+            return
+        if self.objective not in self.definitions:
+            raise UnknownNameError("objective", self.objective, self.definitions)
+        if self.definitions[self.objective].indices:
+            raise EquationError(
+                f"the objective {self.objective!r} is not a scalar",
+                where=str(self.definitions[self.objective]),
+                remedy="sum over its indices",
+            )
+
+    def _check_expression(self, expr: sp.Expr, where: str) -> None:
+        for node in sp.preorder_traversal(expr):
+            if isinstance(node, sp.Function | sp.Pow) and not _known(node):
+                raise EquationError(
+                    f"{node.func.__name__} is not a function this language knows",
+                    where=where,
+                    remedy="use one of symbackprop.PRIMITIVES, or sympy.Function('f') "
+                    "for a function left unspecified",
+                )
+            if isinstance(node, sp.Sum | MaxOver):
+                _check_limits(node, where)
+        for element in elements(expr):
+            self._check_element(element, where)
+
+    def _check_element(self, element: sp.Expr, where: str) -> None:
+        name = element_name(element)
+        if name not in self.tensors:
+            raise UnknownNameError("tensor", name, self.tensors, where=where)
+        tensor = self.tensors[name]
+        places = tuple(element.indices) if isinstance(element, sp.Indexed) else ()
+        if len(places) != len(tensor.shape):
+            raise ShapeError(
+                f"{name!r} has {len(tensor.shape)} axes, not {len(places)}",
+                where=where,
+                remedy=f"write it as {tensor.element}",
+            )
+        if (element.base if places else element) != tensor.symbol:
+            raise EquationError(
+                f"{name!r} was written as a different SymPy object than the declared tensor",
+                where=where,
+                remedy=f"write {name}[…] with the tensor that was declared",
+            )
+        for axis, (place, extent) in enumerate(zip(places, tensor.shape, strict=True)):
+            self._check_place(place, extent, f"axis {axis} of {name!r}", where)
+
+    def _check_place(self, place: Any, extent: sp.Expr, axis: str, where: str) -> None:
+        remedy = "make the sizes agree, or use another index"
+        if isinstance(place, sp.Idx):
+            if size_of(place) != extent:
+                raise ShapeError(
+                    f"{axis} has size {extent}, but index {place.label} runs over {size_of(place)}",
+                    where=where,
+                    remedy=remedy,
+                )
+        elif isinstance(place, sp.Integer):
+            if place < 0 or (extent.is_Integer and place >= extent):
+                raise ShapeError(
+                    f"{axis} has size {extent}, position {place} is outside it",
+                    where=where,
+                    remedy=f"use a position from 0 to {extent}-1",
+                )
+        elif isinstance(place, sp.Indexed) and element_name(place) in self.tensors:
+            labels = self.tensors[element_name(place)]
+            if labels.domain is not Domain.LABEL or labels.classes != extent:
+                raise ShapeError(
+                    f"{axis} has size {extent}, but is selected by {place}, "
+                    f"which does not hold labels of {extent} classes",
+                    where=where,
+                    remedy=f"declare {labels.name!r} with domain='label' and classes={extent}",
+                )
+        else:
+            raise ShapeError(
+                f"{axis} is read at {place}",
+                where=where,
+                remedy="a position is an index, a whole number, or a label",
+            )
+
+
+def _known(node: sp.Expr) -> bool:
+    if isinstance(node, _STRUCTURE):
+        return True
+    return primitive_of(node) is not None
+
+
+def _check_limits(node: sp.Expr, where: str) -> None:
+    for idx, lower, upper in node.limits:
+        if not isinstance(idx, sp.Idx):
+            raise EquationError(
+                f"the sum runs over {idx}, which is not an index",
+                where=where,
+                remedy='make it with sb.index("i", size)',
+            )
+        if lower != 0 or upper + 1 != size_of(idx):
+            raise ShapeError(
+                f"the sum over {idx.label} runs from {lower} to {upper}, not over all of it",
+                where=where,
+                remedy=f"write Sum(…, {idx.label}) to sum over 0 … {size_of(idx)}-1",
+            )
+
+
+def _table(declared: Iterable[Tensor], equations: Sequence[Equation]) -> dict[str, Tensor]:
+    """All tensors by name: the declared ones, then those the equations define."""
+    table: dict[str, Tensor] = {}
+    for tensor in declared:
+        if tensor.name in table:
+            raise EquationError(
+                f"tensor {tensor.name!r} is declared twice", remedy="rename one of them"
+            )
+        table[tensor.name] = tensor
+    defined: set[str] = set()
+    for equation in equations:
+        name = equation.name
+        known = table.get(name)
+        if name in defined:
+            raise EquationError(
+                f"{name!r} is defined twice",
+                where=str(equation),
+                remedy="give each equation a tensor of its own",
+            )
+        if known is not None and known.role is not Role.INTERMEDIATE:
+            raise EquationError(
+                f"{name!r} is a given {known.role}, so no equation may define it",
+                where=str(equation),
+                remedy="define a tensor of another name",
+            )
+        defined.add(name)
+        details = known or Tensor(name)
+        if known is not None and known.shape != tuple(size_of(i) for i in equation.indices):
+            raise ShapeError(
+                f"{name!r} was declared with shape {known.shape}",
+                where=str(equation),
+                remedy=f"write its left side as {known.element}",
+            )
+        table[name] = replace(details, indices=equation.indices)
+    missing = [t for t in table.values() if t.role is Role.INTERMEDIATE and t.name not in defined]
+    if missing:
+        raise EquationError(
+            f"{missing[0].name!r} is an intermediate that no equation defines",
+            remedy="add its equation, or declare it an input",
+        )
+    return table
+
+
+def _in_order(equations: Sequence[Equation]) -> tuple[Equation, ...]:
+    by_name = {equation.name: equation for equation in equations}
+    graph: dict[str, list[str]] = {}
+    for equation in equations:
+        used = dict.fromkeys(element_name(element) for element in elements(equation.rhs))
+        graph[equation.name] = [name for name in used if name in by_name]
+    try:
+        return tuple(by_name[name] for name in _stable_order(graph))
+    except CycleError as error:
+        cycle: list[str] = error.args[1]
+        raise EquationError(
+            f"the equations define each other in a circle: {' → '.join(reversed(cycle))}",
+            where=str(by_name[cycle[0]]),
+            remedy="break the circle: an equation may only use what is computed before it",
+        ) from None
+
+
+def _stable_order(graph: dict[str, list[str]]) -> Iterator[str]:
+    sorter = TopologicalSorter(graph)
+    sorter.prepare()
+    position = {name: place for place, name in enumerate(graph)}
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=position.__getitem__)
+        yield from ready
+        sorter.done(*ready)

@@ -1,0 +1,124 @@
+"""Tensors: named arrays, with the indices they are written with and a role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import sympy as sp
+
+from symbackprop.errors import EquationError, ShapeError
+from symbackprop.language.indices import size_of
+
+
+class Role(StrEnum):
+    """What a tensor is to its system."""
+
+    INPUT = "input"
+    TARGET = "target"
+    PARAMETER = "parameter"
+    HYPERPARAMETER = "hyperparameter"
+    INTERMEDIATE = "intermediate"
+
+
+class Domain(StrEnum):
+    """Which values a tensor may hold; oracles draw their numbers from it."""
+
+    REAL = "real"
+    POSITIVE = "positive"
+    UNIT = "unit"  # strictly between 0 and 1
+    LABEL = "label"  # whole numbers 0 … classes-1
+
+
+@dataclass(frozen=True)
+class Tensor:
+    r"""A named array of real numbers (or of labels).
+
+    Indexing one gives a SymPy expression: ``W[k, i]``; a tensor of rank 0 is
+    written ``L[()]``.
+
+    Attributes
+    ----------
+    name
+        Any text; emitted code turns it into an identifier.
+    indices
+        One index an axis: its range is the axis's size, its letter the one the
+        tensor is shown with.
+    role, domain
+        What it is for, and which values it may hold.
+    classes
+        For labels, how many there are: the size of the axis they select from.
+    latex
+        How it is typeset; derived from the name when empty.
+    error_symbol
+        How the derivative of the objective by this tensor is abbreviated where it
+        is used, such as ``\delta^{(1)}``; ∂L/∂name when empty.
+    value
+        A hyperparameter's default.
+    """
+
+    name: str
+    indices: tuple[sp.Idx, ...] = ()
+    role: Role = Role.INTERMEDIATE
+    domain: Domain = Domain.REAL
+    classes: sp.Expr | None = None
+    latex: str = ""
+    error_symbol: str = ""
+    value: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise EquationError("a tensor needs a name", remedy="give it one, such as 'x'")
+        for idx in self.indices:
+            size_of(idx)
+        if self.domain is Domain.LABEL and self.classes is None:
+            raise EquationError(
+                f"tensor {self.name!r} holds labels of an unknown number of classes",
+                remedy="pass classes=K, the size of the axis the labels select from",
+            )
+
+    @property
+    def shape(self) -> tuple[sp.Expr, ...]:
+        """The size of each axis."""
+        return tuple(size_of(idx) for idx in self.indices)
+
+    @property
+    def symbol(self) -> sp.Expr:
+        """The SymPy object behind the name: a symbol for rank 0, else an indexed base."""
+        whole = self.domain is Domain.LABEL
+        label = sp.Symbol(self.name, **({"integer": True} if whole else {"real": True}))
+        return sp.IndexedBase(label) if self.indices else label
+
+    def __getitem__(self, positions: Any) -> sp.Expr:
+        places = positions if isinstance(positions, tuple) else (positions,)
+        if len(places) != len(self.indices):
+            raise ShapeError(
+                f"tensor {self.name!r} has {len(self.indices)} axes, "
+                f"but is written with {len(places)} positions",
+                where=f"{self.name}[{', '.join(map(str, places))}]",
+                remedy=f"write {self.name}[{', '.join(str(i.label) for i in self.indices)}]",
+            )
+        return sp.Indexed(self.symbol, *places) if self.indices else self.symbol
+
+    @property
+    def element(self) -> sp.Expr:
+        """One element, written with the tensor's own indices: ``W[k, i]``."""
+        return self[self.indices]
+
+
+def _maker(role: Role) -> Callable[..., Tensor]:
+    def make(name: str, *indices: sp.Idx, **details: Any) -> Tensor:
+        return Tensor(name, tuple(indices), role, **details)
+
+    make.__name__ = role.value
+    make.__doc__ = f"A tensor of role {role.value!r}: ``{role.value}('x', n, i)``; see `Tensor`."
+    return make
+
+
+input = _maker(Role.INPUT)  # noqa: A001 (sb.input(...) reads as the mathematics does)
+target = _maker(Role.TARGET)
+parameter = _maker(Role.PARAMETER)
+hyperparameter = _maker(Role.HYPERPARAMETER)
+intermediate = _maker(Role.INTERMEDIATE)

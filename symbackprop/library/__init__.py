@@ -1,0 +1,1 @@
+"""Layers, losses, penalties, optimizers and schedules: functions that return equations."""

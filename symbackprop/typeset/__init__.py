@@ -1,0 +1,1 @@
+"""Typesetting: LaTeX and Unicode text from one derivation."""

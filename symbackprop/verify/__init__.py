@@ -1,0 +1,1 @@
+"""Verifying: independent oracles for every derived gradient."""
