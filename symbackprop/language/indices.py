@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from string import ascii_lowercase
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy as sp
 
 from symbackprop.errors import ShapeError
 
-SizeLike = int | str | sp.Expr
+SizeLike: TypeAlias = int | str | sp.Expr
 
 # Letters a textbook would take for one more index, nearest to i first.
 _INDEX_LETTERS = "ijklmpqrstuvwabcdefgh"

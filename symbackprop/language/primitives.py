@@ -67,7 +67,7 @@ class softplus(sp.Function):  # noqa: N801
         return sigmoid(self.args[0])
 
 
-class MaxOver(ExprWithLimits):  # type: ignore[misc]
+class MaxOver(ExprWithLimits):
     """The largest value over bound indices: ``MaxOver(z[n, k], k)``.
 
     Its derivative is shared equally by all places where the maximum is attained,

@@ -55,6 +55,9 @@ class Tensor:
     error_symbol
         How the derivative of the objective by this tensor is abbreviated where it
         is used, such as ``\delta^{(1)}``; ∂L/∂name when empty.
+    adjoint_of
+        The tensor by which this one is the objective's derivative: ``dW1`` holds
+        ∂L/∂W1 and has ``adjoint_of="W1"``.
     value
         A hyperparameter's default.
     """
@@ -66,6 +69,7 @@ class Tensor:
     classes: sp.Expr | None = None
     latex: str = ""
     error_symbol: str = ""
+    adjoint_of: str = ""
     value: float | None = None
 
     def __post_init__(self) -> None:

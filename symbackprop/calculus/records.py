@@ -1,0 +1,62 @@
+"""What a derivation leaves behind: adjoint equations, gradients and every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sympy as sp
+
+from symbackprop.language import Equation, System, Tensor
+
+
+@dataclass(frozen=True)
+class Step:
+    """One application of one rule; its two sides are equal, and `verify` evaluates both.
+
+    Attributes
+    ----------
+    target
+        The tensor whose adjoint is being derived: ``"z1"`` for ∂L/∂z1.
+    rule
+        The rule's name in the rules table.
+    lhs
+        The element of the adjoint tensor both sides stand for: ``dz1[n, j]``.
+    before, after
+        The expression the rule met, and the one it left.
+    why
+        One sentence: what the rule used, with the fact or definition named.
+    """
+
+    target: str
+    rule: str
+    lhs: sp.Expr
+    before: sp.Expr
+    after: sp.Expr
+    why: str
+
+
+@dataclass(frozen=True)
+class Backward:
+    """The backward equations of a system.
+
+    Attributes
+    ----------
+    system
+        The forward equations.
+    gradients
+        By tensor name, in the order asked for: ``dW1[j, i] = …``.
+    adjoints
+        By name of the intermediate, from the objective backwards. Later ones and
+        gradients refer to earlier ones.
+    tensors
+        All tensors by name: the system's and the adjoints (``dW1``, ``dz1``).
+    steps
+        Every rule application, in order.
+    """
+
+    system: System
+    gradients: Mapping[str, Equation]
+    adjoints: Mapping[str, Equation]
+    tensors: Mapping[str, Tensor]
+    steps: tuple[Step, ...]
