@@ -1,0 +1,334 @@
+"""Between the two faces of an expression: the SymPy tree people see, and the normal form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
+from typing import Any
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symbackprop.calculus.normal import (
+    Access,
+    Binder,
+    Bracket,
+    Constant,
+    Delta,
+    Flat,
+    Func,
+    Group,
+    Index,
+    Largest,
+    Node,
+    Place,
+    Poly,
+    Term,
+    Total,
+    bracket_of,
+    delta,
+    largest,
+    number,
+    poly,
+)
+from symbackprop.errors import EquationError
+from symbackprop.language import (
+    PRIMITIVES,
+    MaxOver,
+    Tensor,
+    bracket,
+    element_name,
+    fresh_name,
+    index_name,
+    primitive_of,
+    size_of,
+)
+
+_RELATIONS: Mapping[type, tuple[str, bool]] = {
+    sp.StrictGreaterThan: (">", False),
+    sp.GreaterThan: (">=", False),
+    sp.StrictLessThan: (">", True),
+    sp.LessThan: (">=", True),
+    sp.Equality: ("==", False),
+    sp.Unequality: ("!=", False),
+}
+_SYMPY_RELATIONS: Mapping[str, Callable[..., Any]] = {
+    ">": sp.StrictGreaterThan,
+    ">=": sp.GreaterThan,
+    "==": sp.Eq,
+    "!=": sp.Ne,
+}
+
+
+def to_index(idx: sp.Idx) -> Index:
+    """The normal form's index for a SymPy index."""
+    return Index(index_name(idx), size_of(idx))
+
+
+def to_place(place: Any) -> Place:
+    """The normal form's place for a SymPy position."""
+    if isinstance(place, sp.Idx):
+        return to_index(place)
+    if isinstance(place, sp.Indexed):
+        return to_access(place)
+    return int(place)
+
+
+def to_access(element: sp.Expr) -> Access:
+    """The normal form's access for a tensor element or a scalar symbol."""
+    places = element.indices if isinstance(element, sp.Indexed) else ()
+    return Access(element_name(element), tuple(to_place(place) for place in places))
+
+
+def fraction(value: sp.Rational) -> Fraction:
+    """SymPy's rational as Python's."""
+    return Fraction(int(value.p), int(value.q))
+
+
+def from_sympy(expr: sp.Expr) -> Poly:
+    """The normal form of an index expression.
+
+    Raises
+    ------
+    EquationError
+        On something that is not in the language.
+    """
+    handler = next((_HANDLERS[c] for c in type(expr).__mro__ if c in _HANDLERS), None)
+    if handler is None:
+        raise EquationError(
+            f"{type(expr).__name__} is not part of the language",
+            where=str(expr),
+            remedy="write it with arithmetic, Sum, MaxOver and symbackprop.PRIMITIVES",
+        )
+    return handler(expr)
+
+
+def _number(expr: sp.Expr) -> Poly:
+    # A float is read as the decimal it prints as, so 0.1 is exactly 1/10.
+    return number(Fraction(str(expr)) if expr.is_Float else fraction(expr))
+
+
+def _symbol(expr: sp.Symbol) -> Poly:
+    return poly(Constant(expr) if expr.is_integer else to_access(expr))
+
+
+def _add(expr: sp.Add) -> Poly:
+    return Poly(term for argument in expr.args for term in from_sympy(argument).terms)
+
+
+def _mul(expr: sp.Mul) -> Poly:
+    flat = Flat()
+    for argument in expr.args:
+        flat.multiply_poly(from_sympy(argument))
+    return flat.close()
+
+
+def _pow(expr: sp.Pow) -> Poly:
+    base, exponent = expr.args
+    if exponent.is_Rational:
+        return from_sympy(base).power(fraction(exponent))
+    return poly(Func("power", (from_sympy(base), from_sympy(exponent))))
+
+
+def _sum(expr: sp.Sum) -> Poly:
+    terms: list[Term] = []
+    indices = {to_index(limit[0]) for limit in expr.limits}
+    for term in from_sympy(expr.function).terms:
+        flat = Flat(bound=set(indices))
+        flat.multiply_poly(Poly([term]))
+        terms.extend(flat.close().terms)
+    return Poly(terms)
+
+
+def _max_over(expr: MaxOver) -> Poly:
+    indices = [to_index(limit[0]) for limit in expr.limits]
+    return poly(largest(indices, from_sympy(expr.function)))
+
+
+def condition(expr: Any) -> Poly:
+    """The bracket of a relation, or of a conjunction of relations."""
+    if expr in (sp.true, sp.false):
+        return number(1 if expr == sp.true else 0)
+    if isinstance(expr, sp.And):
+        flat = Flat()
+        for part in expr.args:
+            flat.multiply_poly(condition(part))
+        return flat.close()
+    if isinstance(expr, sp.Not):
+        return number(1) - condition(expr.args[0])
+    relation, swapped = _RELATIONS[type(expr)]
+    left, right = (from_sympy(side) for side in expr.args)
+    return bracket_of(right, relation, left) if swapped else bracket_of(left, relation, right)
+
+
+def _piecewise(expr: sp.Piecewise) -> Poly:
+    """Σ value·[condition and none of those before]."""
+    total = number(0)
+    remaining = number(1)
+    for value, holds in expr.args:
+        here = condition(holds)
+        total = total + remaining * here * from_sympy(value)
+        single = here.atom
+        missing = poly(single.negation) if isinstance(single, Bracket) else number(1) - here
+        remaining = remaining * missing
+    return total
+
+
+def _kronecker(expr: sp.KroneckerDelta) -> Poly:
+    return delta(*(to_place(argument) for argument in expr.args[:2]))
+
+
+def _undefined(expr: AppliedUndef) -> Poly:
+    return poly(Func(expr.func.__name__, tuple(from_sympy(a) for a in expr.args)))
+
+
+def _primitive(expr: sp.Expr) -> Poly:
+    if isinstance(expr, sp.Max | sp.Min) and len(expr.args) > 2:
+        first, *rest = expr.args
+        arguments: tuple[sp.Expr, ...] = (first, expr.func(*rest))
+    else:
+        arguments = expr.args
+    record = primitive_of(expr)
+    if record is None:
+        raise EquationError(
+            f"{expr.func.__name__} is not a function this language knows", where=str(expr)
+        )
+    return poly(Func(record.name, tuple(from_sympy(a) for a in arguments)))
+
+
+_HANDLERS: Mapping[type, Callable[..., Poly]] = {
+    sp.Rational: _number,
+    sp.Float: _number,
+    sp.Add: _add,
+    sp.Mul: _mul,
+    sp.Pow: _pow,
+    sp.Sum: _sum,
+    MaxOver: _max_over,
+    bracket: lambda expr: condition(expr.args[0]),
+    sp.Piecewise: _piecewise,
+    sp.KroneckerDelta: _kronecker,
+    AppliedUndef: _undefined,
+    sp.exp: _primitive,
+    sp.Function: _primitive,
+    sp.Max: _primitive,
+    sp.Min: _primitive,
+    sp.Idx: lambda expr: poly(to_index(expr)),
+    sp.Indexed: lambda expr: poly(to_access(expr)),
+    sp.Symbol: _symbol,
+    sp.NumberSymbol: lambda expr: poly(Constant(expr)),
+}
+
+
+class SympyWriter:
+    """Writes normal forms as SymPy trees, choosing a letter for every bound index.
+
+    Parameters
+    ----------
+    tensors
+        Every tensor an expression may mention, by name.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self._symbols = {name: tensor.symbol for name, tensor in tensors.items()}
+
+    def expression(self, expr: Poly, letters: Mapping[Index, sp.Idx] | None = None) -> sp.Expr:
+        """The SymPy tree; `letters` are the indices of enclosing binders."""
+        known = dict(letters or {})
+        for index in expr.free:
+            known.setdefault(index, sp.Idx(sp.Symbol(index.name, integer=True), index.size))
+        return sp.Add(*(self._term(term, known) for term in expr.terms))
+
+    def element(self, access: Access) -> sp.Expr:
+        """A tensor element over free indices."""
+        return self._access(access, {i: _idx(i) for i in access.free})
+
+    def _term(self, term: Term, letters: Mapping[Index, sp.Idx]) -> sp.Expr:
+        coefficient = sp.Rational(term.coefficient.numerator, term.coefficient.denominator)
+        factors = [self._factor(base, exponent, letters) for base, exponent in term.factors]
+        coefficient, factors = _pleasant_sign(coefficient, factors)
+        if len(factors) == 1 and coefficient != 1 and factors[0].is_Add:
+            return sp.Mul(coefficient, factors[0], evaluate=False)
+        return _product([coefficient, *factors])
+
+    def _factor(self, base: Node, exponent: Fraction, letters: Mapping[Index, sp.Idx]) -> sp.Expr:
+        power = sp.Rational(exponent.numerator, exponent.denominator)
+        return self._base(base, letters) ** power
+
+    def _base(self, base: Node, letters: Mapping[Index, sp.Idx]) -> sp.Expr:
+        match base:
+            case Constant():
+                return base.value
+            case Access():
+                return self._access(base, letters)
+            case Index():
+                return letters[base]
+            case Delta():
+                return sp.KroneckerDelta(*(self._place(p, letters) for p in base.places))
+            case Bracket():
+                sides = (self.expression(s, letters) for s in (base.left, base.right))
+                return bracket(_SYMPY_RELATIONS[base.relation](*sides))
+            case Func():
+                return _apply(base.name, [self.expression(a, letters) for a in base.arguments])
+            case Group():
+                return self.expression(base.poly, letters)
+        return self._binder(base, letters)
+
+    def _binder(self, base: Node, letters: Mapping[Index, sp.Idx]) -> sp.Expr:
+        if not isinstance(base, Binder):
+            raise TypeError(f"{base!r} has no SymPy form")
+        inner = dict(letters)
+        taken = {index_name(idx) for idx in letters.values()}
+        for index in base.indices:
+            letter = fresh_name(taken, prefer=[index.hint])
+            taken.add(letter)
+            inner[index] = sp.Idx(sp.Symbol(letter, integer=True), index.size)
+        bound = [inner[index] for index in base.indices]
+        if isinstance(base, Total):
+            return sp.Sum(self._term(base.body, inner), *bound)
+        assert isinstance(base, Largest)  # noqa: S101 (the only other binder)
+        return MaxOver(self.expression(base.body, inner), *bound)
+
+    def _access(self, access: Access, letters: Mapping[Index, sp.Idx]) -> sp.Expr:
+        symbol = self._symbols[access.name]
+        if not access.places:
+            return symbol
+        return sp.Indexed(symbol, *(self._place(place, letters) for place in access.places))
+
+    def _place(self, place: Place, letters: Mapping[Index, sp.Idx]) -> sp.Expr:
+        if isinstance(place, int):
+            return sp.Integer(place)
+        if isinstance(place, Access):
+            return self._access(place, letters)
+        return letters[place]
+
+
+def _idx(index: Index) -> sp.Idx:
+    return sp.Idx(sp.Symbol(index.name, integer=True), index.size)
+
+
+def _apply(name: str, arguments: list[sp.Expr]) -> sp.Expr:
+    if name in PRIMITIVES:
+        return PRIMITIVES[name].function(*arguments)
+    return sp.Function(name, real=True)(*arguments)
+
+
+def _product(factors: Iterable[sp.Expr]) -> sp.Expr:
+    """The product, keeping e^a·e^b apart: SymPy would print e^(a+b)."""
+    parts = [factor for factor in factors if factor != 1]
+    exponentials = [f for f in parts if f.func is sp.exp or (f.is_Pow and f.base is sp.exp)]
+    if len(exponentials) > 1:
+        return sp.Mul(*parts, evaluate=False)
+    return sp.Mul(*parts)
+
+
+def _pleasant_sign(
+    coefficient: sp.Rational, factors: list[sp.Expr]
+) -> tuple[sp.Rational, list[sp.Expr]]:
+    """-(y - p) as (p - y): a negative coefficient is moved into a difference."""
+    if coefficient >= 0:
+        return coefficient, factors
+    for place, factor in enumerate(factors):
+        if factor.is_Add and any(term.could_extract_minus_sign() for term in factor.args):
+            flipped = sp.Add(*(-term for term in factor.args))
+            return -coefficient, [*factors[:place], flipped, *factors[place + 1 :]]
+    return coefficient, factors

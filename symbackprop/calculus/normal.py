@@ -1,0 +1,622 @@
+"""The normal form that rules and lowering work on.
+
+An expression is a sum of terms; a term is a rational coefficient times powers of
+bases; a base is a tensor element, a size, a function value, a delta, a bracket, a
+sum over indices, or a bracketed sum of terms::
+
+    Poly  = Term + Term + …
+    Term  = coefficient · base^exponent · …
+    Total = Σ_{indices} base^exponent · …        (every factor touches a summed index)
+
+Bound indices carry canonical names, chosen from the structure alone, so two
+expressions are equal exactly when their keys are: equal terms merge and opposite
+ones cancel by themselves. Whoever looks inside a binder opens it with fresh
+indices and closes it again, so nothing is ever captured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from itertools import count, groupby, permutations, product
+from typing import TypeAlias
+
+import sympy as sp
+
+from symbackprop.language import PRIMITIVES
+
+ONE = Fraction(1)
+
+
+class Node:
+    """An immutable expression; its key decides equality, hashing and order."""
+
+    key: str
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Node) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return self.key
+
+    @cached_property
+    def free(self) -> frozenset[Index]:
+        """The indices that no binder inside binds."""
+        return frozenset().union(*(child.free for child in self.children))
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The tensors mentioned, labels among them."""
+        return frozenset().union(*(child.names for child in self.children))
+
+    @cached_property
+    def height(self) -> int:
+        """The largest canonical number of a bound index inside."""
+        return max((child.height for child in self.children), default=0)
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """The nodes directly inside."""
+        return ()
+
+
+class Index(Node):
+    """An index; `number` is 0 for a free one, else the canonical number of a bound one."""
+
+    _serial = count(1)
+
+    def __init__(self, name: str, size: sp.Expr, number: int = 0, hint: str = "") -> None:
+        self.name = name
+        self.size = size
+        self.number = number
+        self.hint = hint or name
+        self.key = f"{name}:{size}"
+
+    @cached_property
+    def free(self) -> frozenset[Index]:
+        """A bound index is not free, whoever binds it."""
+        return frozenset() if self.number else frozenset((self,))
+
+    @property
+    def height(self) -> int:
+        """Its own canonical number."""
+        return self.number
+
+    def fresh(self) -> Index:
+        """A new index over the same range, remembering this one's letter."""
+        return Index(f"{self.hint}~{next(Index._serial):09d}", self.size, hint=self.hint)
+
+    def bound(self, number: int) -> Index:
+        """The canonical name under which a binder holds this index."""
+        return Index(f"#{number}", self.size, number, self.hint)
+
+
+class Access(Node):
+    """A tensor element; its places are indices, whole numbers or label elements."""
+
+    def __init__(self, name: str, places: tuple[Place, ...] = ()) -> None:
+        self.name = name
+        self.places = places
+        self.key = f"{name}[{','.join(place_key(place) for place in places)}]"
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """Places that are nodes."""
+        return tuple(place for place in self.places if isinstance(place, Node))
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Its own name and those of its labels."""
+        return super().names | {self.name}
+
+
+Place: TypeAlias = Index | Access | int
+
+
+def place_key(place: Place) -> str:
+    """The key of a place."""
+    return place.key if isinstance(place, Node) else str(place)
+
+
+class Constant(Node):
+    """A size symbol, π, a root's radicand: a positive number without indices."""
+
+    def __init__(self, value: sp.Expr) -> None:
+        self.value = value
+        self.key = f"'{value}'"
+
+
+class Delta(Node):
+    """Kronecker's delta of two places."""
+
+    def __init__(self, first: Place, second: Place) -> None:
+        self.places = tuple(sorted((first, second), key=place_key))
+        self.key = f"δ({place_key(self.places[0])},{place_key(self.places[1])})"
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """Places that are nodes."""
+        return tuple(place for place in self.places if isinstance(place, Node))
+
+
+class Func(Node):
+    """A function applied to expressions; primes after its name count unknown derivatives."""
+
+    def __init__(self, name: str, arguments: tuple[Poly, ...]) -> None:
+        self.name = name
+        self.arguments = arguments
+        self.key = f"{name}({','.join(argument.key for argument in arguments)})"
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """The arguments."""
+        return self.arguments
+
+
+class Bracket(Node):
+    """Iverson's bracket of ``left relation right``; relations are ``>``, ``>=``, ``==``, ``!=``."""
+
+    OPPOSITE: Mapping[str, str] = {"==": "!=", "!=": "=="}
+
+    def __init__(self, left: Poly, relation: str, right: Poly) -> None:
+        self.left = left
+        self.relation = relation
+        self.right = right
+        self.key = f"[{left.key}{relation}{right.key}]"
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """Both sides."""
+        return (self.left, self.right)
+
+    @property
+    def negation(self) -> Bracket:
+        """The bracket that is 1 exactly where this one is 0."""
+        if self.relation in self.OPPOSITE:
+            return Bracket(self.left, self.OPPOSITE[self.relation], self.right)
+        return Bracket(self.right, ">=" if self.relation == ">" else ">", self.left)
+
+
+class Group(Node):
+    """A sum of terms used as a factor: ``(a - y)`` in ``(a - y)^2``."""
+
+    def __init__(self, poly: Poly) -> None:
+        self.poly = poly
+        self.key = f"({poly.key})"
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """The sum inside."""
+        return (self.poly,)
+
+
+class Binder(Node):
+    """A body under bound indices with canonical names."""
+
+    sign = ""
+
+    def __init__(self, indices: tuple[Index, ...], body: Node) -> None:
+        self.indices = indices
+        self.body = body
+        self.key = f"{self.sign}{{{','.join(i.key for i in indices)}}}({body.key})"
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """The indices and the body."""
+        return (*self.indices, self.body)
+
+
+class Largest(Binder):
+    """The maximum of the body over the bound indices."""
+
+    sign = "max"
+    body: Poly
+
+    def open(self) -> tuple[tuple[Index, ...], Poly]:
+        """Fresh indices, and the body written with them."""
+        fresh = tuple(index.fresh() for index in self.indices)
+        return fresh, rename(self.body, dict(zip(self.indices, fresh, strict=True)))
+
+
+class Total(Binder):
+    """The sum of a product over the bound indices, all of its factors connected by them."""
+
+    sign = "Σ"
+    body: Term
+
+    def open(self) -> Flat:
+        """The product as a flat term over fresh indices."""
+        fresh = [index.fresh() for index in self.indices]
+        mapping: dict[Node, Place] = dict(zip(self.indices, fresh, strict=True))
+        flat = Flat(bound=set(fresh))
+        for base, exponent in self.body.factors:
+            flat.multiply_poly(rename_base(base, mapping), exponent)
+        return flat
+
+
+class Term(Node):
+    """A coefficient times powers of bases."""
+
+    def __init__(self, coefficient: Fraction, factors: Mapping[Node, Fraction]) -> None:
+        self.coefficient = coefficient
+        self.factors = tuple(sorted(factors.items(), key=lambda item: item[0].key))
+        self.monomial = "·".join(
+            base.key if exponent == 1 else f"{base.key}^{exponent}"
+            for base, exponent in self.factors
+        )
+        self.key = f"{coefficient}·{self.monomial}"
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """The bases."""
+        return tuple(base for base, _ in self.factors)
+
+    def scaled(self, by: Fraction) -> Term:
+        """The term with its coefficient multiplied."""
+        return Term(self.coefficient * by, dict(self.factors))
+
+
+class Poly(Node):
+    """A sum of terms with different monomials, in the order of their keys."""
+
+    def __init__(self, terms: Iterable[Term]) -> None:
+        merged: dict[str, Term] = {}
+        for term in terms:
+            known = merged.get(term.monomial)
+            if known is not None:
+                merged[term.monomial] = Term(
+                    known.coefficient + term.coefficient, dict(term.factors)
+                )
+            else:
+                merged[term.monomial] = term
+        kept = [term for term in merged.values() if term.coefficient]
+        self.terms = tuple(sorted(kept, key=lambda term: term.monomial))
+        self.key = "+".join(term.key for term in self.terms) or "0"
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """The terms."""
+        return self.terms
+
+    @property
+    def constant(self) -> Fraction | None:
+        """The rational number this is, or None."""
+        if not self.terms:
+            return Fraction(0)
+        if len(self.terms) == 1 and not self.terms[0].factors:
+            return self.terms[0].coefficient
+        return None
+
+    @property
+    def atom(self) -> Node | None:
+        """The single base this is, or None."""
+        if len(self.terms) == 1 and self.terms[0].coefficient == 1:
+            factors = self.terms[0].factors
+            if len(factors) == 1 and factors[0][1] == 1:
+                return factors[0][0]
+        return None
+
+    def __add__(self, other: Poly) -> Poly:
+        return Poly((*self.terms, *other.terms))
+
+    def __neg__(self) -> Poly:
+        return Poly(term.scaled(Fraction(-1)) for term in self.terms)
+
+    def __sub__(self, other: Poly) -> Poly:
+        return self + -other
+
+    def __mul__(self, other: Poly) -> Poly:
+        flat = Flat()
+        flat.multiply_poly(self)
+        flat.multiply_poly(other)
+        return flat.close()
+
+    def power(self, exponent: Fraction) -> Poly:
+        """The expression to a rational power."""
+        flat = Flat()
+        flat.multiply_poly(self, exponent)
+        return flat.close()
+
+
+def number(value: Fraction | int) -> Poly:
+    """A rational number as an expression."""
+    return Poly([Term(Fraction(value), {})])
+
+
+def poly(base: Node) -> Poly:
+    """One base as an expression."""
+    return Poly([Term(ONE, {base: ONE})])
+
+
+@dataclass
+class Flat:
+    """A product under construction, under one sum over `bound`; sums of power 1 are opened."""
+
+    coefficient: Fraction = ONE
+    factors: dict[Node, Fraction] = field(default_factory=dict)
+    bound: set[Index] = field(default_factory=set)
+
+    def copy(self) -> Flat:
+        """An independent copy."""
+        return Flat(self.coefficient, dict(self.factors), set(self.bound))
+
+    def multiply(self, base: Node, exponent: Fraction = ONE) -> None:
+        """Multiply by a power of one base; equal bases merge, idempotent ones stay."""
+        exponent = self.factors.pop(base, Fraction(0)) + exponent
+        if isinstance(base, Bracket | Delta) and exponent > 0:
+            exponent = ONE
+            if isinstance(base, Bracket) and base.negation in self.factors:
+                self.coefficient = Fraction(0)
+        if isinstance(base, Constant) and base.value.is_Integer and exponent.denominator == 1:
+            self.coefficient *= Fraction(int(base.value)) ** int(exponent)
+        elif exponent:
+            self.factors[base] = exponent
+
+    def multiply_flat(self, other: Flat) -> None:
+        """Multiply by a flat term whose bound indices are different ones."""
+        self.coefficient *= other.coefficient
+        self.bound |= other.bound
+        for base, exponent in other.factors.items():
+            self.multiply(base, exponent)
+
+    def multiply_poly(self, factor: Poly, exponent: Fraction = ONE) -> None:
+        """Multiply by a power of an expression, without distributing sums."""
+        if len(factor.terms) == 1:
+            self._multiply_term(factor.terms[0], exponent)
+        elif not factor.terms:
+            self.coefficient *= 0 if exponent > 0 else Fraction(1, 0)
+        else:
+            content, primitive = primitive_part(factor)
+            if exponent.denominator != 1 and content < 0:
+                content, primitive = -content, -primitive
+            self._multiply_number(content, exponent)
+            self.multiply(Group(primitive), exponent)
+
+    def _multiply_term(self, term: Term, exponent: Fraction) -> None:
+        whole = exponent.denominator == 1
+        rest = {b: e for b, e in term.factors if not whole and not is_positive(b)}
+        if rest and (term.coefficient < 0 or len(rest) > 1 or next(iter(rest.values())) != 1):
+            # (x²)^½ is |x| and (-x)^½ has no meaning apart: keep such a power whole.
+            sign = Fraction(1 if term.coefficient > 0 else -1)
+            self._multiply_number(abs(term.coefficient), exponent)
+            self.multiply(Group(Poly([Term(sign, rest)])), exponent)
+        else:
+            self._multiply_number(term.coefficient, exponent)
+            rest = {}
+        for base, power in term.factors:
+            if base in rest:
+                continue
+            if isinstance(base, Total) and power * exponent == 1:
+                self.multiply_flat(base.open())
+            elif isinstance(base, Group) and len(base.poly.terms) == 1:
+                self.multiply_poly(base.poly, power * exponent)
+            else:
+                self.multiply(base, power * exponent)
+
+    def _multiply_number(self, value: Fraction, exponent: Fraction) -> None:
+        if exponent.denominator == 1:
+            self.coefficient *= value ** int(exponent)
+            return
+        for part, sign in ((value.numerator, 1), (value.denominator, -1)):
+            root = sp.Integer(part) ** sp.Rational(exponent.numerator, exponent.denominator)
+            outside, radical = root.as_coeff_Mul()
+            self.coefficient *= Fraction(int(outside.p), int(outside.q)) ** int(sign)
+            for base, power in radical.as_powers_dict().items():
+                if base != 1:
+                    self.multiply(Constant(base), sign * Fraction(int(power.p), int(power.q)))
+
+    def close(self) -> Poly:
+        """The canonical expression: components that share summed indices become `Total`s."""
+        if not self.coefficient:
+            return Poly(())
+        inside = [item for item in self.factors.items() if item[0].free & self.bound]
+        result = Flat(self.coefficient)
+        for base, exponent in self.factors.items():
+            if not base.free & self.bound:
+                result.multiply(base, exponent)
+        for indices, factors in components(inside, self.bound):
+            if factors:
+                result.multiply(_total(sorted(indices, key=lambda i: i.key), factors))
+            else:
+                (idle,) = indices
+                _multiply_size(result, idle.size)
+        return Poly([Term(result.coefficient, result.factors)])
+
+
+def _multiply_size(flat: Flat, size: sp.Expr) -> None:
+    if size.is_Integer:
+        flat.coefficient *= int(size)
+    else:
+        flat.multiply(Constant(size))
+
+
+def components(
+    factors: list[tuple[Node, Fraction]], bound: set[Index]
+) -> list[tuple[set[Index], dict[Node, Fraction]]]:
+    """Factors grouped by the summed indices they share; an idle index comes alone."""
+    groups: list[tuple[set[Index], dict[Node, Fraction]]] = [({i}, {}) for i in bound]
+    for base, exponent in factors:
+        touched = [g for g in groups if g[0] & base.free]
+        merged: tuple[set[Index], dict[Node, Fraction]] = (set(), {base: exponent})
+        for group in touched:
+            merged[0].update(group[0])
+            merged[1].update(group[1])
+            groups.remove(group)
+        groups.append(merged)
+    return groups
+
+
+def _total(indices: list[Index], factors: dict[Node, Fraction]) -> Total:
+    """Close a connected product: number its summed indices by structure alone."""
+    start = max(base.height for base in factors) + 1
+    best: tuple[str, tuple[Index, ...], Term] | None = None
+    for order in _orders(indices, factors):
+        numbered = tuple(index.bound(start + place) for place, index in enumerate(order))
+        mapping: dict[Node, Place] = dict(zip(order, numbered, strict=True))
+        renamed = {rename_raw(base, mapping): exponent for base, exponent in factors.items()}
+        body = Term(ONE, renamed)
+        if best is None or body.key < best[0]:
+            best = (body.key, numbered, body)
+    assert best is not None  # noqa: S101 (there is at least one order)
+    return Total(best[1], best[2])
+
+
+def _orders(indices: list[Index], factors: dict[Node, Fraction]) -> Iterable[tuple[Index, ...]]:
+    """Orders worth trying: by how each index occurs, permuting only those that occur alike."""
+    if len(indices) == 1:
+        return [tuple(indices)]
+
+    def occurrence(index: Index) -> str:
+        blank: dict[Node, Place] = {
+            other: Index("*" if other == index else "?", other.size, 10**6) for other in indices
+        }
+        seen = [f"{rename_raw(base, blank).key}^{e}" for base, e in factors.items()]
+        return f"{index.size}|{'|'.join(sorted(seen))}"
+
+    ranked = sorted((occurrence(index), index.key, index) for index in indices)
+    alike = [[index for _, _, index in group] for _, group in groupby(ranked, lambda r: r[0])]
+    return [
+        tuple(index for part in parts for index in part)
+        for parts in product(*(permutations(group) for group in alike))
+    ]
+
+
+def primitive_part(expr: Poly) -> tuple[Fraction, Poly]:
+    """The rational content of a sum, and the sum divided by it, its first term positive."""
+    numerators, denominators = zip(
+        *((t.coefficient.numerator, t.coefficient.denominator) for t in expr.terms), strict=True
+    )
+    content = Fraction(int(sp.igcd(0, *numerators)), int(sp.ilcm(1, *denominators)))
+    if expr.terms[0].coefficient < 0:
+        content = -content
+    return content, Poly(term.scaled(1 / content) for term in expr.terms)
+
+
+def is_positive(base: Node) -> bool:
+    """Whether a base is greater than 0 whatever its tensors hold."""
+    match base:
+        case Constant():
+            return True
+        case Func():
+            return base.name in PRIMITIVES and PRIMITIVES[base.name].positive
+        case Total():
+            return all(is_positive(factor) for factor, _ in base.body.factors)
+        case Group():
+            return all(
+                term.coefficient > 0 and all(is_positive(b) for b, _ in term.factors)
+                for term in base.poly.terms
+            )
+    return False
+
+
+# --- rewriting ------------------------------------------------------------------------
+
+
+def rename_place(place: Place, mapping: Mapping[Node, Place]) -> Place:
+    """A place with indices (or whole labels) replaced."""
+    if isinstance(place, int):
+        return place
+    if place in mapping:
+        return mapping[place]
+    if isinstance(place, Access):
+        return Access(place.name, tuple(rename_place(p, mapping) for p in place.places))
+    return place
+
+
+def rename(expr: Poly, mapping: Mapping[Node, Place]) -> Poly:
+    """An expression with free indices, bound ones of an outer binder, or labels replaced."""
+    total: list[Term] = []
+    for term in expr.terms:
+        flat = Flat(term.coefficient)
+        for base, exponent in term.factors:
+            flat.multiply_poly(rename_base(base, mapping), exponent)
+        total.extend(flat.close().terms)
+    return Poly(total)
+
+
+def rename_base(base: Node, mapping: Mapping[Node, Place]) -> Poly:
+    """One base with places replaced, as an expression."""
+    match base:
+        case Delta():
+            return delta(*(rename_place(place, mapping) for place in base.places))
+        case Bracket():
+            return bracket_of(
+                rename(base.left, mapping), base.relation, rename(base.right, mapping)
+            )
+        case Group():
+            return rename(base.poly, mapping)
+        case Total():
+            flat = base.open()
+            renamed = Flat(flat.coefficient, {}, flat.bound)
+            for factor, exponent in flat.factors.items():
+                renamed.multiply_poly(rename_base(factor, mapping), exponent)
+            return renamed.close()
+        case Largest():
+            indices, body = base.open()
+            return poly(largest(indices, rename(body, mapping)))
+        case Func():
+            return poly(Func(base.name, tuple(rename(a, mapping) for a in base.arguments)))
+    return poly(rename_raw(base, mapping))
+
+
+def rename_raw(base: Node, mapping: Mapping[Node, Place]) -> Node:
+    """A node with places replaced and its structure kept, for numbering bound indices."""
+    match base:
+        case Index():
+            renamed = mapping.get(base, base)
+            return renamed if isinstance(renamed, Node) else Constant(sp.Integer(renamed))
+        case Access():
+            return Access(base.name, tuple(rename_place(p, mapping) for p in base.places))
+        case Delta():
+            return Delta(*(rename_place(place, mapping) for place in base.places))
+        case Func():
+            return Func(base.name, tuple(_raw_poly(a, mapping) for a in base.arguments))
+        case Bracket():
+            return Bracket(
+                _raw_poly(base.left, mapping), base.relation, _raw_poly(base.right, mapping)
+            )
+        case Group():
+            return Group(_raw_poly(base.poly, mapping))
+        case Total():
+            return Total(base.indices, _raw_term(base.body, mapping))
+        case Largest():
+            return Largest(base.indices, _raw_poly(base.body, mapping))
+    return base
+
+
+def _raw_term(term: Term, mapping: Mapping[Node, Place]) -> Term:
+    return Term(term.coefficient, {rename_raw(b, mapping): e for b, e in term.factors})
+
+
+def _raw_poly(expr: Poly, mapping: Mapping[Node, Place]) -> Poly:
+    return Poly(_raw_term(term, mapping) for term in expr.terms)
+
+
+def delta(first: Place, second: Place) -> Poly:
+    """Kronecker's delta, decided where both places are the same or whole numbers."""
+    if first == second:
+        return number(1)
+    if isinstance(first, int) and isinstance(second, int):
+        return number(0)
+    return poly(Delta(first, second))
+
+
+def bracket_of(left: Poly, relation: str, right: Poly) -> Poly:
+    """Iverson's bracket, decided where both sides are numbers."""
+    gap = (left - right).constant
+    if gap is None:
+        return poly(Bracket(left, relation, right))
+    holds = {">": gap > 0, ">=": gap >= 0, "==": gap == 0, "!=": gap != 0}
+    return number(int(holds[relation]))
+
+
+def largest(indices: Iterable[Index], body: Poly) -> Largest:
+    """The maximum of a body over indices, closed."""
+    order = sorted(indices, key=lambda index: index.key)
+    numbered = tuple(i.bound(body.height + 1 + place) for place, i in enumerate(order))
+    return Largest(numbered, _raw_poly(body, dict(zip(order, numbered, strict=True))))
