@@ -1,0 +1,246 @@
+"""What a data set is, and what a network and its loss need of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symbackprop.errors import DataError
+
+Array = NDArray[Any]
+
+# Whole numbers count as labels up to this many different ones, unless a loss says more.
+_MOST_LABELS = 20
+
+
+class Kind(StrEnum):
+    """What a target holds."""
+
+    LABELS = "labels"
+    REALS = "real numbers"
+    SHARES = "numbers from 0 to 1"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows of features and their targets.
+
+    Attributes
+    ----------
+    name
+        Where they come from: ``"digits"``, or the path of the file.
+    x
+        Features, float64 of shape (rows, features).
+    y
+        Labels, int64 of shape (rows,) with values 0 … classes-1; or real targets,
+        float64 of shape (rows, outputs), which may be the shares of classes.
+    classes
+        The names of the classes; empty if the target is not about classes.
+    """
+
+    name: str
+    x: Array
+    y: Array
+    classes: tuple[str, ...] = ()
+
+    @property
+    def features(self) -> int:
+        """How many numbers a row has."""
+        return int(self.x.shape[1])
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a network gives per row: one a class, or one a target column."""
+        return len(self.classes) if self.y.ndim == 1 else int(self.y.shape[1])
+
+    @property
+    def labels(self) -> Array:
+        """The class of each row, int64 of shape (rows,)."""
+        return self.y if self.y.ndim == 1 else chosen(self.y, 0.5)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a network and its loss need of a data set; None where anything will do.
+
+    Attributes
+    ----------
+    kind
+        What the loss compares with.
+    features, outputs
+        The network's numbers of inputs and outputs.
+    """
+
+    kind: Kind | None = None
+    features: int | None = None
+    outputs: int | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows as a file or a library gives them, before anything is known of their use.
+
+    Attributes
+    ----------
+    name
+        Where they come from.
+    x
+        Finite features, float64 of shape (rows, features).
+    target
+        Text or numbers of shape (rows,), or numbers of shape (rows, outputs).
+    place
+        From a row to where its target stands, for messages.
+    classes
+        The names of the labels, where the source knows them.
+    """
+
+    name: str
+    x: Array
+    target: Array
+    place: Callable[[int], str]
+    classes: tuple[str, ...] = ()
+
+
+def assemble(table: Table, needs: Needs) -> Dataset:
+    """A data set from a table, checked against what the network and the loss need.
+
+    A target is read as labels if the loss compares with labels; if it does not say,
+    when the target is text, or counts 0, 1, 2, … without a gap and no further than 19.
+    Labels become shares (one-hot rows, or one column for two classes) where the loss
+    compares with shares.
+
+    Raises
+    ------
+    DataError
+        Naming the place and the remedy, if the data are not what is needed.
+    """
+    if needs.features is not None and table.x.shape[1] != needs.features:
+        raise DataError(
+            f"the network takes {needs.features} inputs, but a row has {table.x.shape[1]} features",
+            where=table.name,
+            remedy=f"let the model begin with {table.x.shape[1]} inputs",
+        )
+    if table.target.dtype.kind in "US":
+        if needs.kind is Kind.REALS:
+            _refuse_text(table)
+        classes, labels = np.unique(table.target, return_inverse=True)
+        return _labelled(replace(table, target=labels, classes=tuple(classes.tolist())), needs)
+    _check_finite(table)
+    if table.classes or (table.target.ndim == 1 and _are_labels(table.target, needs.kind)):
+        return _labelled(_whole(table), needs)
+    return _real(table, needs)
+
+
+def chosen(scores: Array, threshold: float) -> Array:
+    """The class each row's scores speak for: the largest, or past a threshold if single.
+
+    Parameters
+    ----------
+    scores
+        Numbers of shape (rows, classes), or (rows, 1) for two classes.
+    threshold
+        What a single score must exceed for class 1.
+    """
+    single = scores.shape[1] == 1
+    picked = scores[:, 0] > threshold if single else scores.argmax(axis=1)
+    return np.asarray(picked, dtype=np.int64)
+
+
+def _are_labels(raw: Array, kind: Kind | None) -> bool:
+    if kind is Kind.LABELS:
+        return True
+    values = np.unique(raw)
+    consecutive = np.array_equal(values, np.arange(len(values)))
+    return kind is not Kind.REALS and consecutive and 2 <= len(values) <= _MOST_LABELS
+
+
+def _refuse_text(table: Table) -> NoReturn:
+    numeric = [_is_number(value) for value in table.target.tolist()]
+    row = numeric.index(False) if False in numeric else 0
+    raise DataError(
+        f"the loss compares with real numbers, and {str(table.target[row])!r} is not one",
+        where=table.place(row),
+        remedy="fill in a number, or use a loss on labels, such as CrossEntropyLoss",
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_finite(table: Table) -> None:
+    for place in np.argwhere(~np.isfinite(table.target))[:1]:
+        raise DataError(
+            f"the target is {table.target[tuple(place)]}",
+            where=table.place(int(place[0])),
+            remedy="remove the row, or fill in the number",
+        )
+
+
+def _whole(table: Table) -> Table:
+    """The table with its target as whole numbers from 0, and a name for each label."""
+    values = table.target
+    for row in np.flatnonzero((values != np.floor(values)) | (values < 0))[:1]:
+        raise DataError(
+            f"the loss compares with labels, and {values[row]} is not one",
+            where=table.place(int(row)),
+            remedy="count labels 0, 1, 2, …, or use a loss on real numbers, such as MSELoss",
+        )
+    names = table.classes or tuple(str(label) for label in range(int(values.max()) + 1))
+    return replace(table, target=values.astype(np.int64), classes=names)
+
+
+def _labelled(table: Table, needs: Needs) -> Dataset:
+    labels, count = table.target, len(table.classes)
+    if needs.kind is Kind.REALS:
+        raise DataError(
+            f"the loss compares with real numbers, but the target holds labels of {count} classes",
+            where=table.name,
+            remedy="use a loss on labels, such as CrossEntropyLoss",
+        )
+    single = needs.kind is Kind.SHARES and count == 2 and needs.outputs in (1, None)
+    outputs = 1 if single else (needs.outputs or count)
+    for row in np.flatnonzero(labels >= outputs)[: 0 if single else 1]:
+        raise DataError(
+            f"label {labels[row]} ({table.classes[labels[row]]}) is out of range: "
+            f"the network has {outputs} outputs, for labels 0 … {outputs - 1}",
+            where=table.place(int(row)),
+            remedy=f"let the model end with {count} outputs",
+        )
+    if needs.kind is not Kind.SHARES:
+        return Dataset(table.name, table.x, labels, table.classes)
+    shares = labels[:, None] if single else np.eye(outputs)[labels]
+    return Dataset(table.name, table.x, shares.astype(np.float64), table.classes)
+
+
+def _real(table: Table, needs: Needs) -> Dataset:
+    y = np.asarray(table.target, dtype=np.float64).reshape(len(table.target), -1)
+    if needs.kind is Kind.LABELS:
+        raise DataError(
+            f"the loss compares with labels, but the target has {y.shape[1]} columns",
+            where=table.name,
+            remedy="give one label a row, or use a loss on real numbers, such as MSELoss",
+        )
+    if needs.outputs is not None and y.shape[1] != needs.outputs:
+        raise DataError(
+            f"the network has {needs.outputs} outputs, but the target {y.shape[1]} columns",
+            where=table.name,
+            remedy=f"let the model end with {y.shape[1]} outputs",
+        )
+    outside = np.argwhere((y < 0) | (y > 1)) if needs.kind is Kind.SHARES else y[:0]
+    for row, column in outside[:1]:
+        raise DataError(
+            f"the loss compares with numbers from 0 to 1, and {y[row, column]:g} is not one",
+            where=table.place(int(row)),
+            remedy="scale the target, or use a loss on real numbers, such as MSELoss",
+        )
+    return Dataset(table.name, table.x, y)
