@@ -1,1 +1,7 @@
 """The calculus: normal form, pullback, delta contraction, rules, the adjoint sweep."""
+
+from symbackprop.calculus.records import Backward, Step
+from symbackprop.calculus.rules import ALL_RULES, Rule
+from symbackprop.calculus.sweep import derive_backward
+
+__all__ = ["ALL_RULES", "Backward", "Rule", "Step", "derive_backward"]

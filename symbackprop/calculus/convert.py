@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 import sympy as sp
@@ -226,9 +227,17 @@ class SympyWriter:
     ----------
     tensors
         Every tensor an expression may mention, by name.
+    letters
+        The index letters in use for each size; a bound index whose own letter is
+        taken gets another one of its size, then primes.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self,
+        tensors: Mapping[str, Tensor],
+        letters: Mapping[sp.Expr, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
+        self._letters = letters
         self._symbols = {name: tensor.symbol for name, tensor in tensors.items()}
 
     def expression(self, expr: Poly, letters: Mapping[Index, sp.Idx] | None = None) -> sp.Expr:
@@ -278,11 +287,12 @@ class SympyWriter:
             raise TypeError(f"{base!r} has no SymPy form")
         inner = dict(letters)
         taken = {index_name(idx) for idx in letters.values()}
-        for index in base.indices:
-            letter = fresh_name(taken, prefer=[index.hint])
+        order = _reading_order(base)
+        for index in order:
+            letter = fresh_name(taken, [index.hint, *self._letters.get(index.size, ())])
             taken.add(letter)
             inner[index] = sp.Idx(sp.Symbol(letter, integer=True), index.size)
-        bound = [inner[index] for index in base.indices]
+        bound = [inner[index] for index in order]
         if isinstance(base, Total):
             return sp.Sum(self._term(base.body, inner), *bound)
         assert isinstance(base, Largest)  # noqa: S101 (the only other binder)
@@ -300,6 +310,20 @@ class SympyWriter:
         if isinstance(place, Access):
             return self._access(place, letters)
         return letters[place]
+
+
+def _reading_order(binder: Binder) -> list[Index]:
+    """The bound indices as they are met on the axes: n before k in x[n, k]."""
+    places: dict[Index, list[int]] = {index: [] for index in binder.indices}
+    todo: list[Node] = [binder.body]
+    while todo:
+        node = todo.pop()
+        todo.extend(node.children)
+        if isinstance(node, Access):
+            for axis, place in enumerate(node.places):
+                if isinstance(place, Index) and place in places:
+                    places[place].append(axis)
+    return sorted(places, key=lambda i: (min(places[i], default=99), i.hint, i.number))
 
 
 def _idx(index: Index) -> sp.Idx:

@@ -34,6 +34,8 @@ class Node:
     """An immutable expression; its key decides equality, hashing and order."""
 
     key: str
+    #: What two nodes of one type must share besides their children.
+    head: str = ""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Node) and self.key == other.key
@@ -148,7 +150,7 @@ class Func(Node):
     """A function applied to expressions; primes after its name count unknown derivatives."""
 
     def __init__(self, name: str, arguments: tuple[Poly, ...]) -> None:
-        self.name = name
+        self.name = self.head = name
         self.arguments = arguments
         self.key = f"{name}({','.join(argument.key for argument in arguments)})"
 
@@ -165,7 +167,7 @@ class Bracket(Node):
 
     def __init__(self, left: Poly, relation: str, right: Poly) -> None:
         self.left = left
-        self.relation = relation
+        self.relation = self.head = relation
         self.right = right
         self.key = f"[{left.key}{relation}{right.key}]"
 

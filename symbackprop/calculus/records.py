@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -26,6 +26,8 @@ class Step:
         The expression the rule met, and the one it left.
     why
         One sentence: what the rule used, with the fact or definition named.
+    used
+        The definitions or facts the rule used, by name.
     """
 
     target: str
@@ -34,6 +36,7 @@ class Step:
     before: sp.Expr
     after: sp.Expr
     why: str
+    used: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,4 +62,4 @@ class Backward:
     gradients: Mapping[str, Equation]
     adjoints: Mapping[str, Equation]
     tensors: Mapping[str, Tensor]
-    steps: tuple[Step, ...]
+    steps: Sequence[Step]

@@ -92,6 +92,10 @@ class Fact:
     left: sp.Expr
     right: sp.Expr
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "left", sp.sympify(self.left, strict=True))
+        object.__setattr__(self, "right", sp.sympify(self.right, strict=True))
+
     def __str__(self) -> str:
         return f"{self.left} = {self.right}"
 

@@ -6,8 +6,7 @@ A size is a positive integer, or a symbol that stands for one (the batch size
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from string import ascii_lowercase
+from collections.abc import Collection, Sequence
 from typing import Any, TypeAlias
 
 import sympy as sp
@@ -15,9 +14,6 @@ import sympy as sp
 from symbackprop.errors import ShapeError
 
 SizeLike: TypeAlias = int | str | sp.Expr
-
-# Letters a textbook would take for one more index, nearest to i first.
-_INDEX_LETTERS = "ijklmpqrstuvwabcdefgh"
 
 
 def size(value: SizeLike) -> sp.Expr:
@@ -74,19 +70,15 @@ def index_name(idx: sp.Idx) -> str:
     return str(idx.label)
 
 
-def fresh_name(taken: Iterable[str], prefer: Iterable[str] = ()) -> str:
-    """An index letter that is not taken: a preferred one first, then i, j, k, …"""
-    used = set(taken)
-    return next(name for name in _candidates(prefer) if name not in used)
-
-
-def _candidates(prefer: Iterable[str]) -> Iterator[str]:
-    yield from prefer
-    yield from _INDEX_LETTERS
-    number = 1
-    while True:
-        yield from (f"{letter}_{number}" for letter in ascii_lowercase)
-        number += 1
+def fresh_name(taken: Collection[str], prefer: Sequence[str]) -> str:
+    """The first preferred index letter that is not taken, else the first of them with primes."""
+    for name in prefer:
+        if name not in taken:
+            return name
+    name = prefer[0]
+    while name in taken:
+        name += "'"
+    return name
 
 
 def free_indices(expr: Any) -> set[sp.Idx]:

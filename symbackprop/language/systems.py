@@ -13,7 +13,7 @@ from sympy.core.function import AppliedUndef
 
 from symbackprop.errors import EquationError, ShapeError, UnknownNameError
 from symbackprop.language.equations import Equation, Fact, element_name, elements
-from symbackprop.language.indices import size_of
+from symbackprop.language.indices import index_name, size_of
 from symbackprop.language.primitives import MaxOver, bracket, primitive_of
 from symbackprop.language.tensors import Domain, Role, Tensor
 
@@ -117,6 +117,18 @@ class System:
             for extent in (*tensor.shape, *([tensor.classes] if tensor.classes else [])):
                 found.update(dict.fromkeys(sorted(extent.free_symbols, key=str)))
         return tuple(found)
+
+    @cached_property
+    def letters(self) -> dict[sp.Expr, tuple[str, ...]]:
+        """The index letters in use for each size, in order of appearance."""
+        found: dict[sp.Expr, dict[str, None]] = {}
+        indices = [idx for tensor in self.tensors.values() for idx in tensor.indices]
+        for equation in self.equations:
+            for node in equation.rhs.atoms(sp.Sum, MaxOver):
+                indices.extend(sorted((limit[0] for limit in node.limits), key=str))
+        for idx in indices:
+            found.setdefault(size_of(idx), {})[index_name(idx)] = None
+        return {extent: tuple(names) for extent, names in found.items()}
 
     def tensor(self, name: str) -> Tensor:
         """The tensor of that name.

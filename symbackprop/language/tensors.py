@@ -10,7 +10,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.errors import EquationError, ShapeError
-from symbackprop.language.indices import size_of
+from symbackprop.language.indices import size, size_of
 
 
 class Role(StrEnum):
@@ -75,8 +75,18 @@ class Tensor:
     def __post_init__(self) -> None:
         if not self.name.strip():
             raise EquationError("a tensor needs a name", remedy="give it one, such as 'x'")
+        object.__setattr__(self, "role", Role(self.role))
+        object.__setattr__(self, "domain", Domain(self.domain))
+        if self.classes is not None:
+            object.__setattr__(self, "classes", size(self.classes))
         for idx in self.indices:
             size_of(idx)
+        if len(set(self.indices)) != len(self.indices):
+            raise EquationError(
+                f"two axes of tensor {self.name!r} share one index",
+                where=f"{self.name}[{', '.join(str(i.label) for i in self.indices)}]",
+                remedy="give each axis an index of its own, of the same size if need be",
+            )
         if self.domain is Domain.LABEL and self.classes is None:
             raise EquationError(
                 f"tensor {self.name!r} holds labels of an unknown number of classes",

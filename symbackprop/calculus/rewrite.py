@@ -1,0 +1,205 @@
+"""Ways through a normal form: replace leaves, rebuild bottom-up, expand, factor, weigh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+from symbackprop.calculus.normal import (
+    Access,
+    Bracket,
+    Constant,
+    Delta,
+    Flat,
+    Func,
+    Group,
+    Index,
+    Largest,
+    Node,
+    Place,
+    Poly,
+    Term,
+    Total,
+    bracket_of,
+    largest,
+    number,
+    poly,
+    primitive_part,
+    rename,
+)
+
+#: A product is expanded only up to this many terms.
+_MOST_TERMS = 64
+
+Definition = tuple[tuple[Index, ...], Poly]
+
+
+def rebuild(expr: Poly, base_to_poly: Callable[[Node], Poly]) -> Poly:
+    """The expression with every base of every term replaced; sums of power 1 are opened."""
+    terms: list[Term] = []
+    for term in expr.terms:
+        opened = Flat()
+        opened.multiply_poly(Poly([term]))
+        flat = Flat(opened.coefficient, {}, opened.bound)
+        for base, exponent in opened.factors.items():
+            flat.multiply_poly(base_to_poly(base), exponent)
+        terms.extend(flat.close().terms)
+    return Poly(terms)
+
+
+def inside(base: Node, change: Callable[[Poly], Poly]) -> Poly:
+    """A base with `change` applied to each expression directly inside it."""
+    match base:
+        case Func():
+            return apply(base.name, tuple(change(argument) for argument in base.arguments))
+        case Bracket():
+            return bracket_of(change(base.left), base.relation, change(base.right))
+        case Group():
+            return change(base.poly)
+        case Total():
+            return change(poly(base))
+        case Largest():
+            indices, body = base.open()
+            return poly(largest(indices, change(body)))
+    return poly(base)
+
+
+def apply(name: str, arguments: tuple[Poly, ...]) -> Poly:
+    """A function value; decided where it is trivially a number."""
+    if name == "exp" and arguments[0].constant == 0:
+        return number(1)
+    if name == "log" and arguments[0].constant == 1:
+        return number(0)
+    return poly(Func(name, arguments))
+
+
+def replace_accesses(expr: Poly, value: Callable[[Access], Poly | None]) -> Poly:
+    """The expression with tensor elements replaced wherever `value` is not None."""
+
+    def change(base: Node) -> Poly:
+        if isinstance(base, Access):
+            replaced = value(base)
+            return poly(base) if replaced is None else replaced
+        return inside(base, walk)
+
+    def walk(inner: Poly) -> Poly:
+        return rebuild(inner, change)
+
+    return walk(expr)
+
+
+def instantiate(definition: Definition, places: tuple[Place, ...]) -> Poly:
+    """The right side of a definition at given places."""
+    indices, expr = definition
+    mapping: dict[Node, Place] = dict(zip(indices, places, strict=True))
+    return rename(expr, {index: place for index, place in mapping.items() if index != place})
+
+
+def inline(expr: Poly, definitions: Mapping[str, Definition]) -> Poly:
+    """The expression with the named tensors replaced by their definitions, once."""
+    if not expr.names & definitions.keys():
+        return expr
+
+    def value(access: Access) -> Poly | None:
+        known = definitions.get(access.name)
+        return None if known is None else instantiate(known, access.places)
+
+    return replace_accesses(expr, value)
+
+
+def expand(expr: Poly) -> Poly:
+    """Products of sums multiplied out, cancelling reciprocal factors first."""
+    terms: list[Term] = []
+    for term in expr.terms:
+        opened = Flat()
+        opened.multiply_poly(Poly([term]))
+        terms.extend(_expand_flat(opened).terms)
+        if len(terms) > _MOST_TERMS:
+            return expr
+    return Poly(terms)
+
+
+def _expand_flat(flat: Flat) -> Poly:
+    groups = [
+        base
+        for base, exponent in flat.factors.items()
+        if isinstance(base, Group) and exponent.denominator == 1 and exponent > 0
+    ]
+    if not groups:
+        return flat.close()
+    # A sum with reciprocals goes first: they cancel against the other sums.
+    group = min(groups, key=lambda g: (not _has_reciprocal(g), g.key))
+    rest = flat.copy()
+    exponent = rest.factors.pop(group)
+    rest.multiply(group, exponent - 1)
+    terms: list[Term] = []
+    for term in group.poly.terms:
+        part = rest.copy()
+        part.multiply_poly(Poly([term]))
+        terms.extend(_expand_flat(part).terms)
+        if len(terms) > _MOST_TERMS:
+            break
+    return Poly(terms)
+
+
+def _has_reciprocal(group: Group) -> bool:
+    return any(exponent < 0 for term in group.poly.terms for _, exponent in term.factors)
+
+
+def factor(expr: Poly) -> Poly:
+    """The common factors of all terms, times what is left as one sum."""
+    if len(expr.terms) < 2:
+        return expr
+    common = dict(expr.terms[0].factors)
+    for term in expr.terms[1:]:
+        powers = dict(term.factors)
+        common = {
+            base: min(exponent, powers[base], key=abs)
+            for base, exponent in common.items()
+            if base in powers and exponent * powers[base] > 0
+        }
+    content, _ = primitive_part(expr)
+    if not common and abs(content) == 1:
+        return expr
+    result = Flat()
+    for base, exponent in common.items():
+        result.multiply_poly(poly(base), exponent)
+    rest: list[Term] = []
+    for term in expr.terms:
+        left = Flat(term.coefficient)
+        for base, exponent in term.factors:
+            left.multiply(base, exponent - common.get(base, Fraction(0)))
+        rest.append(Term(left.coefficient, left.factors))
+    result.multiply_poly(Poly(rest))
+    return result.close()
+
+
+def cost(expr: Poly) -> float:
+    """How much there is to read: roughly, the number of symbols, sums counting more."""
+    return sum(_term_cost(term) for term in expr.terms) + 0.5 * max(0, len(expr.terms) - 1)
+
+
+def _term_cost(term: Term) -> float:
+    total = 0.0 if abs(term.coefficient) == 1 else 0.5
+    for base, exponent in term.factors:
+        total += _base_cost(base) + (0.0 if exponent == 1 else 0.5)
+    return total or 0.5
+
+
+def _base_cost(base: Node) -> float:
+    match base:
+        case Constant():
+            return 0.5
+        case Access() | Delta():
+            return 1.0
+        case Func():
+            return 1.0 + sum(cost(argument) for argument in base.arguments)
+        case Bracket():
+            return 0.5 + cost(base.left) + cost(base.right)
+        case Group():
+            return 0.5 + cost(base.poly)
+        case Total():
+            return 1.0 + len(base.indices) + _term_cost(base.body)
+        case Largest():
+            return 1.0 + len(base.indices) + cost(base.body)
+    return 1.0

@@ -1,0 +1,238 @@
+"""The reverse sweep: from a system's equations to the adjoint of every tensor.
+
+Equations are visited last to first. Each one sends its adjoint back to every
+occurrence of a tensor on its right side; what arrives at a tensor is added up and
+simplified by the rules table. An adjoint that only one equation uses, and that
+reads better in place, is inserted there, as textbooks do with ∂L/∂a.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from symbackprop.calculus.convert import SympyWriter, to_index
+from symbackprop.calculus.normal import (
+    Access,
+    Flat,
+    Index,
+    Node,
+    Place,
+    Poly,
+    Term,
+    Total,
+    delta,
+    number,
+    rename,
+)
+from symbackprop.calculus.pullback import pull_back
+from symbackprop.calculus.records import Backward
+from symbackprop.calculus.rewrite import Definition, cost, inline
+from symbackprop.calculus.rules import (
+    CHAIN_RULE,
+    INLINE_ADJOINT,
+    RULES,
+    Context,
+)
+from symbackprop.calculus.views import EquationView, Rewriting, StepView
+from symbackprop.errors import EquationError
+from symbackprop.language import Domain, Role, System, Tensor
+
+#: Rules are applied in rounds until nothing changes; no derivation needs more rounds.
+_MOST_ROUNDS = 12
+
+
+def derive_backward(system: System, wrt: Sequence[str] | None = None) -> Backward:
+    """Derive the gradient of a system's objective.
+
+    Parameters
+    ----------
+    system
+        Equations with a scalar objective.
+    wrt
+        Names of the tensors to differentiate by; all parameters if None.
+
+    Raises
+    ------
+    EquationError
+        If the system has no objective, or a name is of labels.
+    UnknownNameError
+        If a name is not in the system.
+    """
+    if system.objective is None:
+        raise EquationError(
+            "the system has no objective to differentiate", remedy='name one: minimize="L"'
+        )
+    names = [t.name for t in system.parameters] if wrt is None else list(dict.fromkeys(wrt))
+    if not names:
+        raise EquationError(
+            "there is nothing to differentiate by",
+            remedy="declare a parameter, or name a tensor in wrt=[…]",
+        )
+    for name in names:
+        if system.tensor(name).domain is Domain.LABEL:
+            raise EquationError(
+                f"{name!r} holds labels; a derivative by it has no meaning",
+                remedy="differentiate by a tensor of real numbers",
+            )
+    return _Sweep(system, names).run()
+
+
+@dataclass
+class _Adjoint:
+    """The adjoint of one tensor."""
+
+    tensor: Tensor
+    element: Access
+    value: Poly = field(default_factory=lambda: number(0))
+    rewritings: list[Rewriting] = field(default_factory=list)
+
+    @property
+    def definition(self) -> Definition:
+        """The adjoint as a definition that can be inlined."""
+        return tuple(p for p in self.element.places if isinstance(p, Index)), self.value
+
+
+class _Sweep:
+    def __init__(self, system: System, wrt: list[str]) -> None:
+        self.system = system
+        self.wrt = wrt
+        self.context = Context(system)
+        self.active = self._active()
+        self.leaves = {
+            name: self.active & expr.names for name, (_, expr) in self.context.definitions.items()
+        }
+        self.adjoints: dict[str, _Adjoint] = {}
+        self.arriving: dict[str, list[Term]] = {}
+        self.users: dict[str, list[str]] = {}
+
+    def _active(self) -> frozenset[str]:
+        """The tensors that depend on what is differentiated by, itself included."""
+        active = set(self.wrt)
+        for name, (_, expr) in self.context.definitions.items():
+            if expr.names & active:
+                active.add(name)
+        return frozenset(active)
+
+    def run(self) -> Backward:
+        objective = str(self.system.objective)
+        taken = set(self.system.tensors)
+        ordered = [*reversed(list(self.context.definitions)), *self.wrt]
+        for name in dict.fromkeys(ordered):
+            if name not in self.active and name != objective:
+                continue
+            self.adjoints[name] = adjoint = self._new_adjoint(name, taken)
+            if name == objective:
+                adjoint.value = number(1)
+            elif name in self.arriving:
+                self._settle(name, adjoint)
+            if name in self.context.definitions and (name == objective or adjoint.value.terms):
+                self._send_back(name, adjoint)
+        return self._record(objective)
+
+    def _new_adjoint(self, name: str, taken: set[str]) -> _Adjoint:
+        primal = self.system.tensors[name]
+        new = f"d{name}"
+        while new in taken:
+            new = f"d{new}"
+        taken.add(new)
+        tensor = Tensor(new, primal.indices, Role.INTERMEDIATE, adjoint_of=name)
+        places: tuple[Place, ...] = tuple(to_index(idx) for idx in primal.indices)
+        return _Adjoint(tensor, Access(new, places))
+
+    def _send_back(self, name: str, adjoint: _Adjoint) -> None:
+        indices, expr = self.context.definitions[name]
+        wanted = self.leaves[name]
+        # Open the equation's own indices: they are summed over from here on.
+        fresh = tuple(index.fresh() for index in indices)
+        mapping: dict[Node, Place] = dict(zip(indices, fresh, strict=True))
+        cotangent = Flat(bound=set(fresh))
+        if name != self.system.objective:  # ∂L/∂L is 1
+            cotangent.multiply(Access(adjoint.element.name, fresh))
+        for access, factor in pull_back(rename(expr, mapping), cotangent, wanted):
+            here = tuple(to_index(idx) for idx in self.system.tensors[access.name].indices)
+            for place, index in zip(access.places, here, strict=True):
+                factor.multiply_poly(delta(place, index))
+            self.arriving.setdefault(access.name, []).extend(factor.close().terms)
+            users = self.users.setdefault(access.name, [])
+            if name not in users:
+                users.append(name)
+
+    def _settle(self, name: str, adjoint: _Adjoint) -> None:
+        raw = Poly(self.arriving.pop(name))
+        steps = [Rewriting(CHAIN_RULE, None, raw, (name,))]
+        value = self._simplify(raw, steps)
+        for user in self.users[name]:
+            if user == self.system.objective:
+                continue
+            value, steps = self._perhaps_inline(value, steps, user, raw)
+        adjoint.value, adjoint.rewritings = value, steps
+
+    def _perhaps_inline(
+        self, kept: Poly, kept_steps: list[Rewriting], user: str, raw: Poly
+    ) -> tuple[Poly, list[Rewriting]]:
+        """Insert the user's adjoint where that reads better than naming it."""
+        other = self.adjoints[user]
+        name = other.element.name
+        if name not in kept.names or _nests_sums(kept, other):
+            return kept, kept_steps
+        steps = list(kept_steps)
+        inlined = inline(kept, {name: other.definition})
+        steps.append(Rewriting(INLINE_ADJOINT, kept, inlined, (user,)))
+        value = self._simplify(inlined, steps)
+        alone = len(self.leaves[user]) == 1 and user not in self.wrt
+        allowance = cost(other.value) if alone else 0.0
+        if cost(value) <= cost(kept) + allowance:
+            return value, steps
+        return kept, kept_steps
+
+    def _simplify(self, expr: Poly, steps: list[Rewriting]) -> Poly:
+        for _ in range(_MOST_ROUNDS):
+            start = expr
+            for rule in RULES:
+                application = rule.apply(expr, self.context)
+                if application.after != expr:
+                    used = tuple(dict.fromkeys(application.used))
+                    steps.append(Rewriting(rule, expr, application.after, used))
+                    expr = application.after
+            if expr == start:
+                break
+        return expr
+
+    def _record(self, objective: str) -> Backward:
+        tensors = dict(self.system.tensors)
+        tensors.update((a.tensor.name, a.tensor) for a in self.adjoints.values())
+        writer = SympyWriter(tensors, self.system.letters)
+        gradients = {name: self.adjoints[name] for name in self.wrt}
+        between = {
+            name: adjoint
+            for name, adjoint in self.adjoints.items()
+            if name not in gradients and name != objective
+        }
+        return Backward(
+            system=self.system,
+            gradients=EquationView({n: (a.element, a.value) for n, a in gradients.items()}, writer),
+            adjoints=EquationView({n: (a.element, a.value) for n, a in between.items()}, writer),
+            tensors=tensors,
+            steps=StepView(
+                [
+                    (name, adjoint.element, rewriting)
+                    for name, adjoint in {**between, **gradients}.items()
+                    for rewriting in adjoint.rewritings
+                ],
+                writer,
+            ),
+        )
+
+
+def _nests_sums(expr: Poly, other: _Adjoint) -> bool:
+    """Whether inserting the other adjoint would put one sum inside another."""
+    return _has_sum(other.value) and any(
+        isinstance(base, Total) and other.element.name in base.names
+        for term in expr.terms
+        for base, _ in term.factors
+    )
+
+
+def _has_sum(expr: Poly) -> bool:
+    return any(isinstance(base, Total) for term in expr.terms for base, _ in term.factors)
