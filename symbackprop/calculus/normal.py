@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import count, groupby, permutations, product
 from typing import TypeAlias
 
@@ -67,6 +67,11 @@ class Node:
         return ()
 
 
+@cache
+def _written(size: sp.Expr) -> str:
+    return str(size)
+
+
 class Index(Node):
     """An index; `number` is 0 for a free one, else the canonical number of a bound one."""
 
@@ -77,7 +82,7 @@ class Index(Node):
         self.size = size
         self.number = number
         self.hint = hint or name
-        self.key = f"{name}:{size}"
+        self.key = f"{name}:{_written(size)}"
 
     @cached_property
     def free(self) -> frozenset[Index]:
@@ -248,7 +253,7 @@ class Term(Node):
         self.coefficient = coefficient
         self.factors = tuple(sorted(factors.items(), key=lambda item: item[0].key))
         self.monomial = "·".join(
-            base.key if exponent == 1 else f"{base.key}^{exponent}"
+            base.key if exponent is ONE or exponent == 1 else f"{base.key}^{exponent}"
             for base, exponent in self.factors
         )
         self.key = f"{coefficient}·{self.monomial}"
@@ -327,7 +332,7 @@ class Poly(Node):
 
 def number(value: Fraction | int) -> Poly:
     """A rational number as an expression."""
-    return Poly([Term(Fraction(value), {})])
+    return Poly([Term(ONE if value == 1 else Fraction(value), {})])
 
 
 def poly(base: Node) -> Poly:
@@ -349,7 +354,9 @@ class Flat:
 
     def multiply(self, base: Node, exponent: Fraction = ONE) -> None:
         """Multiply by a power of one base; equal bases merge, idempotent ones stay."""
-        exponent = self.factors.pop(base, Fraction(0)) + exponent
+        known = self.factors.pop(base, None)
+        if known is not None:
+            exponent = known + exponent
         if isinstance(base, Bracket | Delta) and exponent > 0:
             exponent = ONE
             if isinstance(base, Bracket) and base.negation in self.factors:
@@ -361,7 +368,8 @@ class Flat:
 
     def multiply_flat(self, other: Flat) -> None:
         """Multiply by a flat term whose bound indices are different ones."""
-        self.coefficient *= other.coefficient
+        if other.coefficient is not ONE:
+            self.coefficient *= other.coefficient
         self.bound |= other.bound
         for base, exponent in other.factors.items():
             self.multiply(base, exponent)
@@ -380,8 +388,8 @@ class Flat:
             self.multiply(Group(primitive), exponent)
 
     def _multiply_term(self, term: Term, exponent: Fraction) -> None:
-        whole = exponent.denominator == 1
-        rest = {b: e for b, e in term.factors if not whole and not is_positive(b)}
+        whole = exponent is ONE or exponent.denominator == 1
+        rest = {} if whole else {b: e for b, e in term.factors if not is_positive(b)}
         if rest and (term.coefficient < 0 or len(rest) > 1 or next(iter(rest.values())) != 1):
             # (x²)^½ is |x| and (-x)^½ has no meaning apart: keep such a power whole.
             sign = Fraction(1 if term.coefficient > 0 else -1)
@@ -393,14 +401,17 @@ class Flat:
         for base, power in term.factors:
             if base in rest:
                 continue
-            if isinstance(base, Total) and power * exponent == 1:
+            both = power if exponent is ONE else power * exponent
+            if isinstance(base, Total) and both == 1:
                 self.multiply_flat(base.open())
             elif isinstance(base, Group) and len(base.poly.terms) == 1:
-                self.multiply_poly(base.poly, power * exponent)
+                self.multiply_poly(base.poly, both)
             else:
-                self.multiply(base, power * exponent)
+                self.multiply(base, both)
 
     def _multiply_number(self, value: Fraction, exponent: Fraction) -> None:
+        if value is ONE:
+            return
         if exponent.denominator == 1:
             self.coefficient *= value ** int(exponent)
             return
