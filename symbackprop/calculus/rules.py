@@ -15,7 +15,6 @@ from symbackprop.calculus.convert import from_sympy, to_index
 from symbackprop.calculus.match import match_factors
 from symbackprop.calculus.normal import (
     Access,
-    Constant,
     Delta,
     Flat,
     Group,
@@ -194,15 +193,24 @@ def _write_with_index(flat: Flat, node: Delta) -> Flat:
 
 def fold_definitions(expr: Poly, context: Context) -> Application:
     """A product that is a forward value's definition → that value."""
-    return _rewrite_products(expr, context.folds)
+    return _rewrite_products(expr, context.folds, _rewrite_open)
+
+
+def fold_sums(expr: Poly, context: Context) -> Application:
+    """A sum that is a forward value's definition → that value."""
+    return _rewrite_products(expr, context.folds, _rewrite_closed)
 
 
 def use_facts(expr: Poly, context: Context) -> Application:
     """The left side of a declared fact → its right side."""
-    return _rewrite_products(expr, context.facts)
+    return _rewrite_products(expr, context.facts, _rewrite_closed)
 
 
-def _rewrite_products(expr: Poly, table: Mapping[str, list[Pattern]]) -> Application:
+def _rewrite_products(
+    expr: Poly,
+    table: Mapping[str, list[Pattern]],
+    rewrite: Callable[[Flat, list[Pattern], list[str]], Poly],
+) -> Application:
     used: list[str] = []
 
     def walk(inner: Poly) -> Poly:
@@ -220,7 +228,7 @@ def _rewrite_products(expr: Poly, table: Mapping[str, list[Pattern]]) -> Applica
             for base, exponent in term.factors:
                 opened.multiply_poly(_inside_closed(base, walk), exponent)
             opened.coefficient *= term.coefficient
-            total = total + _rewrite_product(opened, relevant, used)
+            total = total + rewrite(opened, relevant, used)
         return total
 
     return Application(walk(expr), used)
@@ -236,12 +244,17 @@ def _inside_closed(base: Node, change: Callable[[Poly], Poly]) -> Poly:
     return inside(base, change)
 
 
-def _rewrite_product(flat: Flat, patterns: list[Pattern], used: list[str]) -> Poly:
-    """Rewrite with sums open (to cancel across them), then with sums closed (to match them)."""
+def _rewrite_open(flat: Flat, patterns: list[Pattern], used: list[str]) -> Poly:
+    """Rewrite with sums open, so that a factor inside one meets a factor outside it."""
     for pattern in patterns:
         while (changed := _rewrite_once(flat, pattern)) is not None:
             flat = changed
             used.append(pattern.label)
+    return flat.close()
+
+
+def _rewrite_closed(flat: Flat, patterns: list[Pattern], used: list[str]) -> Poly:
+    """Rewrite with sums closed, so that a whole sum can be met."""
     closed = flat.close()
     for pattern in patterns:
         if any(isinstance(base, Total) and e == 1 for base, e in pattern.factors):
@@ -272,24 +285,31 @@ def constant_sums(expr: Poly, context: Context) -> Application:
     """A sum of forward values that its definitions show to be a number → that number."""
     used: list[str] = []
 
-    def change(base: Node, exponent: Fraction) -> Poly:
-        if isinstance(base, Total) and exponent == 1:
-            names = base.names & context.definitions.keys()
-            if names and all(isinstance(factor, Access) for factor, _ in base.body.factors):
-                unfolded = inline(poly(base), context.definitions)
-                value = use_facts(expand(unfolded), context).after.constant
-                if value is not None:
-                    used.extend(sorted(names))
-                    return number(value)
-        return poly(base).power(exponent)
+    def change(base: Node) -> Poly:
+        value = _constant_sum(base, context) if isinstance(base, Total) else None
+        if value is None:
+            return poly(base) if isinstance(base, Total) else inside(base, walk)
+        used.extend(sorted(base.names))
+        return number(value)
 
-    total = number(0)
-    for term in expr.terms:
-        product = number(term.coefficient)
-        for base, exponent in term.factors:
-            product = product * change(base, exponent)
-        total = total + product
-    return Application(total, used)
+    def walk(inner: Poly) -> Poly:
+        total = number(0)
+        for term in inner.terms:
+            product = number(term.coefficient)
+            for base, exponent in term.factors:
+                product = product * change(base).power(exponent)
+            total = total + product
+        return total
+
+    return Application(walk(expr), used)
+
+
+def _constant_sum(total: Total, context: Context) -> Fraction | None:
+    names = total.names & context.definitions.keys()
+    if not names or not all(isinstance(factor, Access) for factor, _ in total.body.factors):
+        return None
+    unfolded = inline(poly(total), context.definitions)
+    return use_facts(expand(unfolded), context).after.constant
 
 
 # --- arrange ------------------------------------------------------------------------------
@@ -320,10 +340,6 @@ def factor_out(expr: Poly, context: Context) -> Application:
     return Application(factor(expr))
 
 
-def _constant(base: Node) -> bool:
-    return isinstance(base, Constant)
-
-
 #: In the order in which they are tried; the sweep adds `chain-rule` and `inline-adjoint`.
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -344,6 +360,12 @@ RULES: tuple[Rule, ...] = (
         "Σₖ pₖ → 1  when the definitions of p show it",
         "this sum is constant by the definition of {used}",
         constant_sums,
+    ),
+    Rule(
+        "fold-sum",
+        "Σᵢ xᵢ·… → m·…  when m = Σᵢ xᵢ",
+        "recognise the forward value {used}",
+        fold_sums,
     ),
     Rule(
         "expand",
