@@ -1,1 +1,1 @@
-"""Training: data, the loop, metrics, checkpoints."""
+"""Training: data sets, the loop, metrics, checkpoints."""

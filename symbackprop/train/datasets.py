@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symbackprop.errors import DataError
+from symbackprop.library import TargetKind
 
 Array = NDArray[Any]
 
@@ -18,12 +18,8 @@ Array = NDArray[Any]
 _MOST_LABELS = 20
 
 
-class Kind(StrEnum):
-    """What a target holds."""
-
-    LABELS = "labels"
-    REALS = "real numbers"
-    SHARES = "numbers from 0 to 1"
+# Losses that take a share of each class: labels become one-hot rows for them.
+_SHARES = (TargetKind.UNIT, TargetKind.DISTRIBUTION)
 
 
 @dataclass(frozen=True)
@@ -76,7 +72,7 @@ class Needs:
         The network's numbers of inputs and outputs.
     """
 
-    kind: Kind | None = None
+    kind: TargetKind | None = None
     features: int | None = None
     outputs: int | None = None
 
@@ -126,7 +122,7 @@ def assemble(table: Table, needs: Needs) -> Dataset:
             remedy=f"let the model begin with {table.x.shape[1]} inputs",
         )
     if table.target.dtype.kind in "US":
-        if needs.kind is Kind.REALS:
+        if needs.kind not in (None, TargetKind.LABELS, *_SHARES):
             _refuse_text(table)
         classes, labels = np.unique(table.target, return_inverse=True)
         return _labelled(replace(table, target=labels, classes=tuple(classes.tolist())), needs)
@@ -151,12 +147,12 @@ def chosen(scores: Array, threshold: float) -> Array:
     return np.asarray(picked, dtype=np.int64)
 
 
-def _are_labels(raw: Array, kind: Kind | None) -> bool:
-    if kind is Kind.LABELS:
+def _are_labels(raw: Array, kind: TargetKind | None) -> bool:
+    if kind is TargetKind.LABELS:
         return True
     values = np.unique(raw)
     consecutive = np.array_equal(values, np.arange(len(values)))
-    return kind is not Kind.REALS and consecutive and 2 <= len(values) <= _MOST_LABELS
+    return kind in (None, *_SHARES) and consecutive and 2 <= len(values) <= _MOST_LABELS
 
 
 def _refuse_text(table: Table) -> NoReturn:
@@ -201,13 +197,14 @@ def _whole(table: Table) -> Table:
 
 def _labelled(table: Table, needs: Needs) -> Dataset:
     labels, count = table.target, len(table.classes)
-    if needs.kind is Kind.REALS:
+    shares = needs.kind in _SHARES
+    if not shares and needs.kind not in (None, TargetKind.LABELS):
         raise DataError(
             f"the loss compares with real numbers, but the target holds labels of {count} classes",
             where=table.name,
             remedy="use a loss on labels, such as CrossEntropyLoss",
         )
-    single = needs.kind is Kind.SHARES and count == 2 and needs.outputs in (1, None)
+    single = needs.kind is TargetKind.UNIT and count == 2 and needs.outputs in (1, None)
     outputs = 1 if single else (needs.outputs or count)
     for row in np.flatnonzero(labels >= outputs)[: 0 if single else 1]:
         raise DataError(
@@ -216,15 +213,15 @@ def _labelled(table: Table, needs: Needs) -> Dataset:
             where=table.place(int(row)),
             remedy=f"let the model end with {count} outputs",
         )
-    if needs.kind is not Kind.SHARES:
+    if not shares:
         return Dataset(table.name, table.x, labels, table.classes)
-    shares = labels[:, None] if single else np.eye(outputs)[labels]
-    return Dataset(table.name, table.x, shares.astype(np.float64), table.classes)
+    rows = labels[:, None] if single else np.eye(outputs)[labels]
+    return Dataset(table.name, table.x, rows.astype(np.float64), table.classes)
 
 
 def _real(table: Table, needs: Needs) -> Dataset:
     y = np.asarray(table.target, dtype=np.float64).reshape(len(table.target), -1)
-    if needs.kind is Kind.LABELS:
+    if needs.kind is TargetKind.LABELS:
         raise DataError(
             f"the loss compares with labels, but the target has {y.shape[1]} columns",
             where=table.name,
@@ -236,11 +233,30 @@ def _real(table: Table, needs: Needs) -> Dataset:
             where=table.name,
             remedy=f"let the model end with {y.shape[1]} outputs",
         )
-    outside = np.argwhere((y < 0) | (y > 1)) if needs.kind is Kind.SHARES else y[:0]
-    for row, column in outside[:1]:
+    for row in np.flatnonzero(~_allowed(y, needs.kind))[:1]:
         raise DataError(
-            f"the loss compares with numbers from 0 to 1, and {y[row, column]:g} is not one",
+            f"the loss compares with {_ALLOWED[needs.kind or TargetKind.REAL]}, "
+            f"and {y[row].tolist()} is not that",
             where=table.place(int(row)),
-            remedy="scale the target, or use a loss on real numbers, such as MSELoss",
+            remedy="change the target, or use a loss on real numbers, such as MSELoss",
         )
     return Dataset(table.name, table.x, y)
+
+
+_ALLOWED = {
+    TargetKind.REAL: "real numbers",
+    TargetKind.UNIT: "numbers from 0 to 1",
+    TargetKind.DISTRIBUTION: "shares that sum to 1",
+    TargetKind.LOG_DISTRIBUTION: "logarithms of shares that sum to 1",
+}
+
+
+def _allowed(y: Array, kind: TargetKind | None) -> Array:
+    """Which rows a loss of that kind can compare with; bool of shape (rows,)."""
+    if kind is TargetKind.UNIT:
+        return np.asarray(((y >= 0) & (y <= 1)).all(axis=1))
+    if kind in (TargetKind.DISTRIBUTION, TargetKind.LOG_DISTRIBUTION):
+        shares = np.exp(y) if kind is TargetKind.LOG_DISTRIBUTION else y
+        whole = np.isclose(shares.sum(axis=1), 1, atol=1e-6)
+        return np.asarray(whole & (shares >= 0).all(axis=1))
+    return np.ones(len(y), dtype=bool)

@@ -28,7 +28,7 @@ def classification(labels: Array, predicted: Array) -> dict[str, float]:
 
 
 def regression(truth: Array, predicted: Array) -> dict[str, float]:
-    """Mean squared error and R², the latter NaN for fewer than two rows.
+    """Mean squared error and, of two rows or more, R².
 
     Parameters
     ----------
@@ -37,5 +37,5 @@ def regression(truth: Array, predicted: Array) -> dict[str, float]:
     """
     from sklearn.metrics import mean_squared_error, r2_score
 
-    fit = r2_score(truth, predicted) if len(truth) > 1 else float("nan")
-    return {"MSE": float(mean_squared_error(truth, predicted)), "R²": float(fit)}
+    error = {"MSE": float(mean_squared_error(truth, predicted))}
+    return error | ({"R²": float(r2_score(truth, predicted))} if len(truth) > 1 else {})
