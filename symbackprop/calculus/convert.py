@@ -274,8 +274,9 @@ class SympyWriter:
             case Delta():
                 return sp.KroneckerDelta(*(self._place(p, letters) for p in base.places))
             case Bracket():
-                sides = (self.expression(s, letters) for s in (base.left, base.right))
-                return bracket(_SYMPY_RELATIONS[base.relation](*sides))
+                left, right = (self.expression(s, letters) for s in (base.left, base.right))
+                relation = _SYMPY_RELATIONS[base.relation](left, right)
+                return bracket(relation.reversed if left.is_number else relation)
             case Func():
                 return _apply(base.name, [self.expression(a, letters) for a in base.arguments])
             case Group():
@@ -352,7 +353,25 @@ def _pleasant_sign(
     if coefficient >= 0:
         return coefficient, factors
     for place, factor in enumerate(factors):
-        if factor.is_Add and any(term.could_extract_minus_sign() for term in factor.args):
-            flipped = sp.Add(*(-term for term in factor.args))
-            return -coefficient, [*factors[:place], flipped, *factors[place + 1 :]]
+        opposite = _opposite(factor)
+        if opposite is not None:
+            return -coefficient, [*factors[:place], opposite, *factors[place + 1 :]]
     return coefficient, factors
+
+
+def _opposite(expr: sp.Expr) -> sp.Expr | None:
+    """The negative of an expression, if it reads no worse than the expression."""
+    if expr.is_Add:
+        if any(term.could_extract_minus_sign() for term in expr.args):
+            return sp.Add(*(-term for term in expr.args))
+        parts = [_opposite(term) for term in expr.args]
+        return None if None in parts else sp.Add(*parts)
+    if expr.is_Mul:
+        for place, factor in enumerate(expr.args):
+            opposite = _opposite(factor)
+            if opposite is not None:
+                return sp.Mul(*expr.args[:place], opposite, *expr.args[place + 1 :])
+    if isinstance(expr, sp.sign):
+        opposite = _opposite(expr.args[0])
+        return None if opposite is None else sp.sign(opposite, evaluate=False)
+    return None

@@ -499,14 +499,27 @@ def _orders(indices: list[Index], factors: dict[Node, Fraction]) -> Iterable[tup
     ]
 
 
+#: Up to this size whole coefficients read better than fractions.
+_LARGEST_WHOLE = 12
+
+
 def primitive_part(expr: Poly) -> tuple[Fraction, Poly]:
-    """The rational content of a sum, and the sum divided by it, its first term positive."""
+    """A number and a sum whose product is the expression; the sum is the same for all multiples.
+
+    Its first term is positive, and its coefficients are coprime whole numbers, or, where
+    those would be large, at most 1: ``a + b/100`` rather than ``(100a + b)/100``.
+    """
     numerators, denominators = zip(
         *((t.coefficient.numerator, t.coefficient.denominator) for t in expr.terms), strict=True
     )
     content = Fraction(int(sp.igcd(0, *numerators)), int(sp.ilcm(1, *denominators)))
+    largest_whole = max(abs(term.coefficient) for term in expr.terms) / content
+    if largest_whole > _LARGEST_WHOLE:
+        content *= largest_whole
     if expr.terms[0].coefficient < 0:
         content = -content
+    if content == 1:
+        return ONE, expr
     return content, Poly(term.scaled(1 / content) for term in expr.terms)
 
 
