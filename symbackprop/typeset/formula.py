@@ -1,0 +1,189 @@
+"""A formula as it will stand on the page: ordered, grouped, signs taken out.
+
+`arrange` makes one from a SymPy expression; `latex` and `text` each write it out
+without deciding anything more, so the two notations always agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import sympy as sp
+
+from symbackprop.language import Primitive
+from symbackprop.typeset.names import Glyph
+
+
+@dataclass(frozen=True)
+class Number:
+    """A rational number, never negative."""
+
+    value: sp.Rational
+
+
+@dataclass(frozen=True)
+class Element:
+    """A tensor's element, a size, an index: a symbol with positions."""
+
+    glyph: Glyph
+    positions: tuple[Formula, ...] = ()
+
+
+@dataclass(frozen=True)
+class Partial:
+    """The derivative of the objective by an element."""
+
+    objective: Glyph
+    of: Formula
+
+
+@dataclass(frozen=True)
+class Product:
+    """Factors in reading order."""
+
+    factors: tuple[Formula, ...]
+
+
+@dataclass(frozen=True)
+class Fraction:
+    """A numerator over a denominator."""
+
+    numerator: Formula
+    denominator: Formula
+
+
+@dataclass(frozen=True)
+class Total:
+    """Terms in reading order, each with whether it is subtracted."""
+
+    terms: tuple[tuple[bool, Formula], ...]
+
+
+@dataclass(frozen=True)
+class Power:
+    """A base that needs no further parentheses, raised to an exponent.
+
+    `entrywise` marks the power of each of a matrix's entries.
+    """
+
+    base: Formula
+    exponent: Formula
+    entrywise: bool = False
+
+
+@dataclass(frozen=True)
+class Transposed:
+    """A matrix's transpose."""
+
+    base: Formula
+
+
+@dataclass(frozen=True)
+class Entrywise:
+    """Matrices multiplied (⊙), then divided by others (⊘), entry by entry."""
+
+    factors: tuple[Formula, ...]
+    divisors: tuple[Formula, ...] = ()
+
+
+@dataclass(frozen=True)
+class Norm:
+    """The square of a vector's or, `frobenius`, of a matrix's norm."""
+
+    body: Formula
+    frobenius: bool
+
+
+@dataclass(frozen=True)
+class Root:
+    """A square root."""
+
+    radicand: Formula
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """A sum (`operator` ``"sum"``) or a maximum (``"max"``) over indices."""
+
+    operator: str
+    indices: tuple[Formula, ...]
+    body: Formula
+
+
+@dataclass(frozen=True)
+class Call:
+    r"""A function's value.
+
+    Attributes
+    ----------
+    function
+        The primitive, or the symbol of a function left unspecified.
+    arguments
+        What it is applied to.
+    bare
+        Whether LaTeX may leave the argument without parentheses (``\log p``).
+    """
+
+    function: Primitive | Glyph
+    arguments: tuple[Formula, ...]
+    bare: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parentheses."""
+
+    body: Formula
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Two sides and the sign between them: ``>``, ``>=``, ``<``, ``<=``, ``=``, ``!=``."""
+
+    left: Formula
+    sign: str
+    right: Formula
+
+
+@dataclass(frozen=True)
+class Both:
+    """Conditions that all hold."""
+
+    conditions: tuple[Formula, ...]
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """Iverson's bracket around a condition."""
+
+    condition: Formula
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Branches, each with its condition; None for the last, which holds otherwise."""
+
+    branches: tuple[tuple[Formula, Formula | None], ...]
+
+
+Formula: TypeAlias = (
+    Number
+    | Element
+    | Partial
+    | Product
+    | Fraction
+    | Total
+    | Power
+    | Transposed
+    | Entrywise
+    | Norm
+    | Root
+    | Reduction
+    | Call
+    | Group
+    | Relation
+    | Both
+    | Bracket
+    | Cases
+)

@@ -1,0 +1,200 @@
+"""Formulas in LaTeX."""
+
+from __future__ import annotations
+
+from decimal import Context as Precision
+from decimal import Decimal
+from functools import singledispatch
+
+import sympy as sp
+
+from symbackprop.language import Primitive
+from symbackprop.typeset.formula import (
+    Both,
+    Bracket,
+    Call,
+    Cases,
+    Element,
+    Entrywise,
+    Formula,
+    Fraction,
+    Group,
+    Norm,
+    Number,
+    Partial,
+    Power,
+    Product,
+    Reduction,
+    Relation,
+    Root,
+    Total,
+    Transposed,
+)
+from symbackprop.typeset.names import Glyph
+
+_SIGNS = {">": ">", ">=": r"\ge", "<": "<", "<=": r"\le", "=": "=", "!=": r"\ne"}
+_SMALL = Decimal("0.0001")
+
+
+@singledispatch
+def latex(formula: Formula) -> str:
+    """A formula in LaTeX math."""
+    raise TypeError(type(formula).__name__)
+
+
+def decimal_parts(value: sp.Rational) -> tuple[str, int]:
+    """A decimal's digits and power of ten, the latter 0 unless it is below 0.0001."""
+    exact = Precision(prec=60).divide(Decimal(int(value.p)), Decimal(int(value.q)))
+    if exact == 0 or exact >= _SMALL:
+        return f"{exact:f}", 0
+    power = exact.adjusted()
+    return f"{exact.scaleb(-power).normalize():f}", power
+
+
+@latex.register
+def _(formula: Number) -> str:
+    digits, power = decimal_parts(formula.value)
+    if not power:
+        return digits
+    return f"10^{{{power}}}" if digits == "1" else rf"{digits} \cdot 10^{{{power}}}"
+
+
+@latex.register
+def _(formula: Element) -> str:
+    return formula.glyph.latex(joined([latex(place) for place in formula.positions]))
+
+
+def joined(positions: list[str]) -> str:
+    """Subscripts side by side, with commas unless each is one letter (and primes)."""
+    bare = [place.rstrip("'") for place in positions]
+    if all(len(place) == 1 and place.isalpha() for place in bare):
+        return "".join(positions)
+    return r",\,".join(positions)
+
+
+@latex.register
+def _(formula: Partial) -> str:
+    below = latex(formula.of)
+    if isinstance(formula.of, Partial):
+        below = rf"\left({below}\right)"
+    return rf"\frac{{\partial {formula.objective.latex()}}}{{\partial {below}}}"
+
+
+@latex.register
+def _(formula: Product) -> str:
+    written = latex(formula.factors[0])
+    for factor in formula.factors[1:]:
+        following = latex(factor)
+        # Two numbers side by side would read as one.
+        between = r" \cdot " if following[0].isdigit() else " "
+        written += between + following
+    return written
+
+
+@latex.register
+def _(formula: Fraction) -> str:
+    top, bottom = latex(formula.numerator), latex(formula.denominator)
+    if len(top) == len(bottom) == 1 and top.isdigit() and bottom.isdigit():
+        return rf"\frac{top}{bottom}"
+    return rf"\frac{{{top}}}{{{bottom}}}"
+
+
+@latex.register
+def _(formula: Total) -> str:
+    return signed_terms([(negative, latex(term)) for negative, term in formula.terms])
+
+
+def signed_terms(terms: list[tuple[bool, str]], minus: str = "-") -> str:
+    """Written terms with their signs between them."""
+    (negative, first), *others = terms
+    written = minus * negative + first
+    return written + "".join(f" {minus if sign else '+'} {term}" for sign, term in others)
+
+
+@latex.register
+def _(formula: Power) -> str:
+    base, exponent = latex(formula.base), latex(formula.exponent)
+    if _raised(formula.base):
+        base = rf"\left({base}\right)"
+    if formula.entrywise:
+        exponent = rf"\odot {exponent}"
+    return f"{base}^{exponent}" if len(exponent) == 1 else f"{base}^{{{exponent}}}"
+
+
+def _raised(formula: Formula) -> bool:
+    """Whether a base has a superscript of its own."""
+    return isinstance(formula, Element) and formula.glyph.raised
+
+
+@latex.register
+def _(formula: Transposed) -> str:
+    base = latex(formula.base)
+    # Braces, not parentheses: a transpose of W^(1) is no power of it.
+    return (f"{{{base}}}" if _raised(formula.base) else base) + r"^{\top}"
+
+
+@latex.register
+def _(formula: Entrywise) -> str:
+    written = r" \odot ".join(latex(factor) for factor in formula.factors)
+    return written + "".join(rf" \oslash {latex(divisor)}" for divisor in formula.divisors)
+
+
+@latex.register
+def _(formula: Norm) -> str:
+    below = "_F" if formula.frobenius else ""
+    return rf"\left\lVert {latex(formula.body)} \right\rVert{below}^2"
+
+
+@latex.register
+def _(formula: Root) -> str:
+    return rf"\sqrt{{{latex(formula.radicand)}}}"
+
+
+@latex.register
+def _(formula: Reduction) -> str:
+    names = [latex(idx) for idx in formula.indices]
+    return rf"\{formula.operator}_{{{','.join(names)}}} {latex(formula.body)}"
+
+
+@latex.register
+def _(formula: Call) -> str:
+    return call(formula.function, [latex(argument) for argument in formula.arguments], formula.bare)
+
+
+def call(function: Primitive | Glyph, arguments: list[str], bare: bool = False) -> str:
+    r"""A function applied to written arguments, ``\sigma\left(z\right)``."""
+    if isinstance(function, Glyph):
+        return rf"{function.latex()}\left({', '.join(arguments)}\right)"
+    pattern = function.latex
+    if pattern.endswith(" {0}") and not bare:
+        return pattern.removesuffix(" {0}").format() + rf"\left({arguments[0]}\right)"
+    return pattern.format(*arguments)
+
+
+@latex.register
+def _(formula: Group) -> str:
+    return rf"\left({latex(formula.body)}\right)"
+
+
+@latex.register
+def _(formula: Relation) -> str:
+    return f"{latex(formula.left)} {_SIGNS[formula.sign]} {latex(formula.right)}"
+
+
+@latex.register
+def _(formula: Both) -> str:
+    return r",\; ".join(latex(condition) for condition in formula.conditions)
+
+
+@latex.register
+def _(formula: Bracket) -> str:
+    return rf"\left[{latex(formula.condition)}\right]"
+
+
+@latex.register
+def _(formula: Cases) -> str:
+    rows = [
+        f"{latex(value)} & " + (latex(holds) if holds else r"\text{otherwise}")
+        for value, holds in formula.branches
+    ]
+    return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"

@@ -1,0 +1,163 @@
+"""Reading order: which factor, which term stands where on the page.
+
+SymPy sorts by its own internal order and forgets how an expression was written. A
+reader expects coefficients first, then errors, then forward values, then functions
+and masks; and in a sum, what is added before what is subtracted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symbackprop.language import (
+    MaxOver,
+    Role,
+    Tensor,
+    bracket,
+    element_name,
+    elements,
+    index_name,
+)
+
+SortKey: TypeAlias = tuple[int, ...]
+
+# The classes of factors, in reading order.
+_COEFFICIENT, _COMPOSED_COEFFICIENT, _SUM, _ERROR, _VALUE, _FUNCTION, _TOTAL, _MASK = range(8)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an expression's symbols mean, and the order of the indices on the left.
+
+    Attributes
+    ----------
+    tensors
+        All tensors by name, in order of declaration.
+    objective
+        The name of what is differentiated.
+    order
+        Index names in the order in which they were met: on the left, then bound.
+    """
+
+    tensors: Mapping[str, Tensor]
+    objective: str = "L"
+    order: tuple[str, ...] = ()
+
+    def binding(self, indices: tuple[sp.Idx, ...]) -> Context:
+        """The context inside a sum over `indices`."""
+        return replace(self, order=(*self.order, *map(index_name, indices)))
+
+    def tensor(self, element: sp.Expr) -> Tensor | None:
+        """The tensor an element or a scalar symbol belongs to."""
+        return self.tensors.get(element_name(element))
+
+    def is_size(self, expr: sp.Expr) -> bool:
+        """Whether this is a symbolic size, such as the batch size N."""
+        return (
+            isinstance(expr, sp.Symbol)
+            and bool(expr.is_integer)
+            and not isinstance(expr, sp.Idx)
+            and expr.name not in self.tensors
+        )
+
+    def is_coefficient(self, expr: sp.Expr) -> bool:
+        """Whether this is made of numbers, sizes and hyperparameters alone."""
+        if expr.has(sp.Indexed, sp.Sum, MaxOver, sp.Idx, bracket):
+            return False
+        return all(self.is_size(s) or self._is_hyperparameter(s) for s in expr.free_symbols)
+
+    def _is_hyperparameter(self, symbol: sp.Symbol) -> bool:
+        tensor = self.tensor(symbol)
+        return tensor is not None and tensor.role is Role.HYPERPARAMETER
+
+    def is_adjoint(self, expr: sp.Expr) -> bool:
+        """Whether this is an element of a derivative of the objective."""
+        tensor = self.tensor(expr) if isinstance(expr, sp.Indexed | sp.Symbol) else None
+        return tensor is not None and bool(tensor.adjoint_of)
+
+    def bound_indices(self, reduction: sp.Expr) -> tuple[sp.Idx, ...]:
+        """What a sum runs over, in the order in which a reader of its body meets them.
+
+        SymPy's own order is that of nesting, which a double sum does not show.
+        """
+        found = sorted(elements(reduction.function), key=self.factor_key)
+        places = [i for e in found if isinstance(e, sp.Indexed) for i in e.indices]
+        bound = [limit[0] for limit in reduction.limits]
+        return tuple(sorted(bound, key=lambda i: (i not in places, [*places, i].index(i))))
+
+    # --- keys to sort by ------------------------------------------------------------
+
+    def factor_key(self, factor: sp.Expr) -> SortKey:
+        """Where a factor stands in its product."""
+        base = factor.base if isinstance(factor, sp.Pow) else factor
+        kind = self._factor_class(factor, base)
+        return (kind, *self._element_key(base), factor.count_ops())
+
+    def _factor_class(self, factor: sp.Expr, base: sp.Expr) -> int:
+        if self.is_coefficient(factor):
+            return _COMPOSED_COEFFICIENT if isinstance(base, sp.Add) else _COEFFICIENT
+        if isinstance(base, sp.Sum | MaxOver):
+            return _SUM
+        if isinstance(base, sp.Indexed | sp.Symbol):
+            return _ERROR if self.is_adjoint(base) else _VALUE
+        if isinstance(base, bracket | sp.KroneckerDelta | sp.Piecewise):
+            return _MASK
+        if isinstance(base, sp.Function | AppliedUndef):
+            return _FUNCTION
+        return _ERROR if self._is_residual(base) else _TOTAL
+
+    def _is_residual(self, expr: sp.Expr) -> bool:
+        """A difference such as ``ŷ - y``, which plays the part of an error."""
+        if len(expr.args) != 2 or expr.has(sp.Sum, MaxOver):
+            return False
+        return any(self.is_adjoint(e) or self._role(e) is Role.TARGET for e in elements(expr))
+
+    def _element_key(self, expr: sp.Expr) -> SortKey:
+        """Chains read from the left: x[n,i] W[j,i] towards (n, j), inputs before weights."""
+        found = list(elements(expr))
+        names = [i.name for e in found for i in e.free_symbols if isinstance(i, sp.Idx)]
+        places = [self.order.index(name) for name in names if name in self.order]
+        first = min(places, default=len(self.order))
+        weights = all(self._role(e) is Role.PARAMETER for e in found)
+        return (first, int(bool(found) and weights), self._declared(found))
+
+    def term_key(self, term: sp.Expr, negative: bool) -> SortKey:
+        """Where a term stands in its sum."""
+        totals = [factor for factor in sp.Mul.make_args(term) if factor.is_Add]
+        found = list(elements(term))
+        return (
+            int(negative),
+            # β₁ m before (1 − β₁) g
+            sum(self.is_coefficient(total) for total in totals),
+            self._term_class(term, found),
+            len(totals),
+            self._declared(found),
+            term.count_ops(),
+        )
+
+    def _term_class(self, term: sp.Expr, found: list[sp.Expr]) -> int:
+        """Numbers, sums and errors, values, what only weights make, what is only set."""
+        if term.is_number:
+            return 0
+        if self.is_coefficient(term):
+            return 5
+        roles = {self._role(element) for element in found} - {Role.HYPERPARAMETER}
+        if roles == {Role.PARAMETER}:
+            return 4
+        if roles == {Role.TARGET}:
+            return 3
+        leading = term.has(sp.Sum, MaxOver) or any(self.is_adjoint(e) for e in found)
+        return 1 if leading else 2
+
+    def _role(self, element: sp.Expr) -> Role | None:
+        tensor = self.tensor(element)
+        return tensor.role if tensor else None
+
+    def _declared(self, found: list[sp.Expr]) -> int:
+        names = {element_name(element) for element in found}
+        return next((p for p, name in enumerate(self.tensors) if name in names), -1)

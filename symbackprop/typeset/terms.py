@@ -1,0 +1,77 @@
+"""A term taken apart: its sign, its number, and factors above and below the line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from symbackprop.typeset.order import Context
+
+
+@dataclass
+class Split:
+    """A term taken apart: sign, number, and factors above and below the line."""
+
+    negative: bool = False
+    number: sp.Rational = sp.S.One
+    above: list[sp.Expr] = field(default_factory=list)
+    below: list[sp.Expr] = field(default_factory=list)
+
+    def scale(self, number: sp.Rational) -> None:
+        """Multiply by a number of either sign."""
+        self.negative ^= bool(number < 0)
+        self.number *= abs(number)
+
+    def place(self, factors: Iterable[sp.Expr]) -> None:
+        """Multiply by factors; those with a negative exponent go below the line."""
+        for factor in factors:
+            base, exponent = factor.as_base_exp() if factor.is_Pow else (factor, sp.Integer(1))
+            if exponent.is_Rational and exponent < 0:
+                self.below.append(sp.Pow(base, -exponent))
+            elif factor != 1:
+                self.above.append(factor)
+
+
+def split_term(expr: sp.Expr, context: Context) -> Split:
+    """An expression as sign × number × factors; sums give up what their terms share."""
+    split = Split()
+    for factor in sp.Mul.make_args(expr):
+        if factor.is_Rational:
+            split.scale(factor)
+        elif factor.is_Add:
+            number, sizes, rest = shared(factor, context)
+            split.scale(number)
+            split.place((*sp.Mul.make_args(sizes), rest))
+        else:
+            split.place([factor])
+    return split
+
+
+def shared(expr: sp.Add, context: Context) -> tuple[sp.Rational, sp.Expr, sp.Expr]:
+    """The number and the sizes that all terms share, and what they multiply.
+
+    SymPy turns ``2*(a - y)`` into ``2*a - 2*y``; this turns it back. The number is
+    negative if all terms are.
+    """
+    parts = [_coefficient(term, context) for term in expr.args]
+    number, sizes, _ = parts[0]
+    if any(abs(part[0]) != abs(number) or part[1] != sizes for part in parts):
+        return sp.Integer(1), sp.Integer(1), expr
+    if any(part[0] > 0 for part in parts):
+        number = abs(number)
+    return number, sizes, sp.Add(*(part[0] / number * part[2] for part in parts))
+
+
+def _coefficient(term: sp.Expr, context: Context) -> tuple[sp.Rational, sp.Expr, sp.Expr]:
+    """A term as number × sizes × the rest."""
+    number, sizes, rest = sp.Integer(1), sp.Integer(1), []
+    for factor in sp.Mul.make_args(term):
+        if factor.is_Rational:
+            number *= factor
+        elif context.is_size(factor.base if factor.is_Pow else factor):
+            sizes *= factor
+        else:
+            rest.append(factor)
+    return number, sizes, sp.Mul(*rest)

@@ -1,0 +1,173 @@
+"""Formulas in Unicode text, for a terminal."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+from symbackprop.language import Primitive
+from symbackprop.typeset.formula import (
+    Both,
+    Bracket,
+    Call,
+    Cases,
+    Element,
+    Entrywise,
+    Formula,
+    Fraction,
+    Group,
+    Norm,
+    Number,
+    Partial,
+    Power,
+    Product,
+    Reduction,
+    Relation,
+    Root,
+    Total,
+    Transposed,
+)
+from symbackprop.typeset.latex import decimal_parts, signed_terms
+from symbackprop.typeset.names import Glyph, subscript, superscript
+
+_SIGNS = {">": ">", ">=": "≥", "<": "<", "<=": "≤", "=": "=", "!=": "≠"}
+MINUS = "−"
+
+
+@singledispatch
+def text(formula: Formula) -> str:
+    """A formula in one line of Unicode."""
+    raise TypeError(type(formula).__name__)
+
+
+@text.register
+def _(formula: Number) -> str:
+    digits, power = decimal_parts(formula.value)
+    return f"{digits}e{power}" if power else digits
+
+
+@text.register
+def _(formula: Element) -> str:
+    places = ",".join(text(place) for place in formula.positions)
+    return f"{formula.glyph.text}[{places}]" if places else formula.glyph.text
+
+
+@text.register
+def _(formula: Partial) -> str:
+    below = text(formula.of)
+    below = f"({below})" if isinstance(formula.of, Partial) else below
+    return f"∂{formula.objective.text}/∂{below}"
+
+
+@text.register
+def _(formula: Product) -> str:
+    first, *others = formula.factors
+    # A leading fraction stands off, so that what follows is not read as its denominator.
+    between = " · " if isinstance(first, Fraction) else "·"
+    written = text(first) if isinstance(first, Fraction) else _atom(first)
+    for factor in others[:-1]:
+        written += between + _atom(factor)
+        between = "·"
+    last = others[-1]
+    if isinstance(last, Reduction):
+        return f"{written} {'· ' if between == ' · ' else ''}{text(last)}"
+    return written + between + _atom(last)
+
+
+@text.register
+def _(formula: Fraction) -> str:
+    top = formula.numerator
+    # a·b/c reads from the left
+    above = text(top) if isinstance(top, Product) else _atom(top)
+    return f"{above}/{_atom(formula.denominator)}"
+
+
+def _atom(formula: Formula) -> str:
+    """A formula that may stand beside ``·``, ``/`` or ``^``."""
+    written = text(formula)
+    loose = isinstance(formula, Product | Fraction | Total | Partial | Reduction)
+    return f"({written})" if loose else written
+
+
+@text.register
+def _(formula: Total) -> str:
+    return signed_terms([(sign, text(term)) for sign, term in formula.terms], MINUS)
+
+
+@text.register
+def _(formula: Power) -> str:
+    base, exponent = text(formula.base), text(formula.exponent)
+    if formula.entrywise:
+        return f"{base}^⊙{exponent}"
+    if exponent.removeprefix(MINUS).isdigit():
+        return base + superscript(exponent)
+    return f"{base}^{_atom(formula.exponent)}"
+
+
+@text.register
+def _(formula: Transposed) -> str:
+    return f"{_atom(formula.base)}ᵀ"
+
+
+@text.register
+def _(formula: Entrywise) -> str:
+    written = " ⊙ ".join(_atom(factor) for factor in formula.factors)
+    return written + "".join(f" ⊘ {_atom(divisor)}" for divisor in formula.divisors)
+
+
+@text.register
+def _(formula: Norm) -> str:
+    return f"‖{text(formula.body)}‖²"
+
+
+@text.register
+def _(formula: Root) -> str:
+    simple = isinstance(formula.radicand, Element | Number)
+    return f"√{text(formula.radicand)}" if simple else f"√({text(formula.radicand)})"
+
+
+@text.register
+def _(formula: Reduction) -> str:
+    sign = {"sum": "Σ", "max": "max"}[formula.operator]
+    below = subscript([text(idx) for idx in formula.indices])
+    return f"{sign}{below} {text(formula.body)}"
+
+
+@text.register
+def _(formula: Call) -> str:
+    return call(formula.function, [text(argument) for argument in formula.arguments])
+
+
+def call(function: Primitive | Glyph, arguments: list[str]) -> str:
+    """A function applied to written arguments, ``σ(z)``."""
+    if isinstance(function, Glyph):
+        return f"{function.text}({', '.join(arguments)})"
+    return function.text.format(*arguments)
+
+
+@text.register
+def _(formula: Group) -> str:
+    return f"({text(formula.body)})"
+
+
+@text.register
+def _(formula: Relation) -> str:
+    return f"{text(formula.left)} {_SIGNS[formula.sign]} {text(formula.right)}"
+
+
+@text.register
+def _(formula: Both) -> str:
+    return ", ".join(text(condition) for condition in formula.conditions)
+
+
+@text.register
+def _(formula: Bracket) -> str:
+    return f"[{text(formula.condition)}]"
+
+
+@text.register
+def _(formula: Cases) -> str:
+    rows = [
+        f"{text(value)} " + (f"if {text(holds)}" if holds else "otherwise")
+        for value, holds in formula.branches
+    ]
+    return f"{{{'; '.join(rows)}}}"
