@@ -74,7 +74,9 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(dir=folder, prefix=".symbackprop-"))
         try:
-            arrays = {name: np.asarray(array) for name, array in checkpoint.parameters.items()}
+            arrays: dict[str, Any] = {
+                name: np.asarray(array) for name, array in checkpoint.parameters.items()
+            }
             np.savez(beside / _PARAMETERS, **arrays)
             _dump(beside / _HISTORY, [asdict(epoch) for epoch in checkpoint.history])
             _dump(beside / _SETTINGS, checkpoint.settings)

@@ -1,0 +1,91 @@
+"""What several commands share: reading a model and a loss, and writing a result."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from symbackprop.errors import OptionError
+from symbackprop.interop.model_text import read_all, read_one
+from symbackprop.language import System
+from symbackprop.library import LAYERS, LOSSES, Sequential
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+#: The network and the loss of the document this project follows.
+MODEL = "Linear(10, 20) ReLU Linear(20, 1)"
+LOSS = "MSELoss"
+
+
+def network_options(command: Command) -> Command:
+    """The argument MODEL and the option --loss."""
+    loss = click.option(
+        "--loss",
+        default=LOSS,
+        show_default=True,
+        metavar="LOSS",
+        help="The loss, such as CrossEntropyLoss(label_smoothing=0.1).",
+    )
+    return click.argument("model", default=MODEL)(loss(command))
+
+
+def output_option(command: Command) -> Command:
+    """The option --output."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Write into this file instead of printing.",
+    )(command)
+
+
+def read_network(text: str) -> Sequential:
+    """The network that a text such as ``"Linear(10, 20) ReLU Linear(20, 1)"`` describes."""
+    return Sequential(*read_all(text, LAYERS))
+
+
+def read_system(model: str, loss: str) -> System:
+    """The equations of a network with a loss."""
+    return read_network(model).system(read_one(loss, LOSSES))
+
+
+def deliver(text: str, output: Path | None) -> None:
+    """Print a text, or write it into a file: all of it, or nothing.
+
+    Raises
+    ------
+    OptionError
+        If the file cannot be written.
+    """
+    text = text.rstrip("\n") + "\n"
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        handle, beside = tempfile.mkstemp(dir=output.parent, prefix=".symbp-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(beside).chmod(0o666 & ~_umask())
+            os.replace(beside, output)
+        except BaseException:
+            Path(beside).unlink()
+            raise
+    except OSError as error:
+        raise OptionError(
+            f"cannot write {str(output)!r}: {error.strerror or error}",
+            where="--output",
+            remedy="give a file in a folder that can be written",
+        ) from error
+
+
+def _umask() -> int:
+    # The mask can only be read by setting it.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

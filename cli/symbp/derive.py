@@ -1,0 +1,83 @@
+"""``symbp derive``: the backward equations of a network, and how they come about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from symbackprop.derivation import derive
+from symbp.common import deliver, network_options, output_option, read_system
+
+
+@dataclass(frozen=True)
+class Request:
+    """The command's argument and options."""
+
+    model: str
+    loss: str
+    wrt: tuple[str, ...]
+    notation: str
+    style: str
+    steps: str
+    output: Path | None
+
+
+@click.command(name="derive")
+@network_options
+@click.option(
+    "--wrt",
+    multiple=True,
+    metavar="NAME",
+    help="A tensor to differentiate by, such as W1 or x; may be repeated. "
+    "By default all parameters.",
+)
+@click.option(
+    "--notation",
+    type=click.Choice(["matrix", "index"]),
+    default="matrix",
+    show_default=True,
+    help="Matrices where every axis is a row or a column, or indices throughout.",
+)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "latex", "markdown", "json"]),
+    default="text",
+    show_default=True,
+)
+@click.option(
+    "--steps",
+    type=click.Choice(["none", "key", "all"]),
+    default="key",
+    show_default=True,
+    help="How much of the derivation to show.",
+)
+@output_option
+def command(**options: Any) -> None:
+    r"""Derive the gradients of a network, step by step.
+
+    MODEL is a network as in PyTorch, layer after layer; sizes may be left open.
+
+    \b
+    Examples:
+      symbp derive
+      symbp derive "Linear(D, H) Sigmoid Linear(H, K)" --loss CrossEntropyLoss
+      symbp derive "Linear(4, 3) Tanh" --wrt W1 --wrt x --steps all
+      symbp derive --format latex --notation index -o gradients.tex
+    """
+    deliver(_written(Request(**options)), options["output"])
+
+
+def _written(request: Request) -> str:
+    derivation = derive(read_system(request.model, request.loss), wrt=request.wrt or None)
+    if request.style == "json":
+        return derivation.json(steps=request.steps)
+    write = {
+        "text": derivation.text,
+        "latex": derivation.latex,
+        "markdown": derivation.markdown,
+    }[request.style]
+    return write(notation=request.notation, steps=request.steps)

@@ -1,0 +1,34 @@
+"""``symbp emit``: a module that computes a network's loss and gradients on its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from symbackprop.derivation import derive
+from symbp.common import deliver, network_options, output_option, read_system
+
+
+@click.command(name="emit")
+@network_options
+@click.option(
+    "--backend",
+    type=click.Choice(["numpy", "torch"]),
+    default="numpy",
+    show_default=True,
+    help="The only library that the module needs.",
+)
+@output_option
+def command(model: str, loss: str, backend: str, output: Path | None) -> None:
+    r"""Write a readable module with the loss and all gradients of a network.
+
+    The module runs without symbackprop: it imports NumPy alone, or PyTorch alone,
+    and uses no automatic differentiation.
+
+    \b
+    Examples:
+      symbp emit --backend numpy
+      symbp emit "Linear(D, 3)" --loss CrossEntropyLoss --backend torch -o model.py
+    """
+    deliver(derive(read_system(model, loss)).compile(backend).source, output)

@@ -1,0 +1,107 @@
+"""The ``symbp`` command: its subcommands, and what happens when one fails.
+
+Exit codes: 0 all is well, 1 a check failed, 2 the input cannot be used, 70 a defect
+in symbackprop itself, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from symbackprop.errors import SymbackpropError, UnknownNameError
+
+_DEFECT, _INTERRUPTED, _BROKEN_PIPE = 70, 130, 141
+
+
+class Commands(click.Group):
+    """A group that imports a command's module only when that command is asked for.
+
+    Each command is the module ``symbp.NAME`` with a click command called `command`.
+    """
+
+    names = ("completion", "derive", "emit", "train", "verify")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in alphabetical order."""
+        return list(self.names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, if there is one."""
+        if cmd_name not in self.names:
+            return None
+        command: click.Command = import_module(f"symbp.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments begin with.
+
+        Raises
+        ------
+        UnknownNameError
+            With the nearest known command.
+        """
+        if args[0] not in self.names and not ctx.resilient_parsing and args[0][:1] != "-":
+            raise UnknownNameError("command", args[0], self.names)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; show what went wrong as one block, and exit with its code."""
+        try:
+            return super().invoke(ctx)
+        except SymbackpropError as error:
+            if ctx.params["debug"]:
+                raise
+            _complain(str(error))
+            ctx.exit(error.exit_code)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            _complain("interrupted")
+            ctx.exit(_INTERRUPTED)
+        except BrokenPipeError:
+            # Whoever read the output has had enough; Python flushes once more at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(_BROKEN_PIPE)
+        except Exception as error:
+            if ctx.params["debug"]:
+                raise
+            _complain(
+                f"{type(error).__name__}: {error}\n"
+                "  this is a defect in symbackprop; symbp --debug … shows where"
+            )
+            ctx.exit(_DEFECT)
+
+
+def _complain(message: str) -> None:
+    click.secho("error: ", fg="red", bold=True, err=True, nl=False)
+    click.echo(message, err=True)
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="symbackprop", prog_name="symbp")
+@click.option("--debug", is_flag=True, help="Show a traceback when something goes wrong.")
+def cli(debug: bool) -> None:
+    r"""Networks as index equations: derived, typeset, compiled, verified, trained.
+
+    \b
+    Examples:
+      symbp derive
+      symbp derive "Linear(4, 3) Sigmoid" --loss BCELoss --format latex
+      symbp emit --backend torch -o network.py
+      symbp verify "Linear(10, 20) GELU Linear(20, 3)" --loss CrossEntropyLoss
+      symbp train --data iris --epochs 50
+
+    Exit codes: 0 all is well, 1 a check failed, 2 the input cannot be used.
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    cli(prog_name="symbp")

@@ -1,0 +1,208 @@
+"""``symbp train``: train a network on data, by its own derived gradients."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from symbackprop.interop.model_text import read_one
+from symbackprop.library import LOSSES, OPTIMIZERS, SCHEDULES, Optimizer
+from symbackprop.train import checkpoints
+from symbackprop.train.checkpoints import Checkpoint
+from symbackprop.train.data import load, split
+from symbackprop.train.fitting import loss_for, needs_of, network_for, sized
+from symbackprop.train.loop import Epoch, Regime
+from symbackprop.train.run import Engine, Run, Task
+from symbp.common import read_network
+
+
+@dataclass(frozen=True)
+class Request:
+    """The command's argument and options."""
+
+    model: str | None
+    data: str
+    target: str | None
+    loss: str | None
+    epochs: int
+    batch_size: int
+    optimizer: str
+    lr: float | None
+    schedule: str | None
+    weight_decay: float | None
+    backend: str
+    dtype: str
+    seed: int
+    out: Path | None
+
+
+@click.command(name="train")
+@click.argument("model", required=False)
+@click.option(
+    "--data",
+    default="digits",
+    show_default=True,
+    metavar="digits|iris|FILE.csv|FILE.npz",
+    help="The rows to learn from. A CSV file's last column is the target; "
+    "an NPZ file holds arrays x and y.",
+)
+@click.option("--target", metavar="NAME", help="The target column of a CSV file, if not the last.")
+@click.option(
+    "--loss",
+    metavar="LOSS",
+    help="The loss; by default CrossEntropyLoss for labels, MSELoss for numbers.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), default=100, show_default=True)
+@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
+@click.option(
+    "--optimizer",
+    default="Adam",
+    show_default=True,
+    metavar="OPTIMIZER",
+    help="Such as SGD(momentum=0.9, nesterov=True).",
+)
+@click.option("--lr", type=click.FloatRange(min=0), help="The learning rate, if not PyTorch's.")
+@click.option(
+    "--schedule",
+    metavar="SCHEDULE",
+    help="How the rate changes with the optimizer's steps, such as "
+    "StepLR(step_size=300, gamma=0.5).",
+)
+@click.option("--weight-decay", type=click.FloatRange(min=0), help="The optimizer's weight decay.")
+@click.option(
+    "--backend", type=click.Choice(["numpy", "torch"]), default="numpy", show_default=True
+)
+@click.option(
+    "--dtype", type=click.Choice(["float32", "float64"]), default="float64", show_default=True
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0, max=2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Of the split, the initial parameters and the order of the rows.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep parameters.npz, history.json and settings.json in this folder.",
+)
+def command(**options: Any) -> None:
+    r"""Train a network by the gradients derived from its equations.
+
+    A fifth of the rows is held out and measured on in the end. MODEL and the loss are
+    chosen to fit the data unless given. Before the first epoch the generated gradient
+    is compared with PyTorch's autograd; if they differ, nothing is trained.
+
+    \b
+    Examples:
+      symbp train
+      symbp train --data iris --epochs 50 --lr 0.01
+      symbp train "Linear(64, 128) ReLU Linear(128, 10)" --loss CrossEntropyLoss
+      symbp train "Linear(D, 32) Tanh Linear(32, 1)" --data prices.csv --target price
+      symbp train --optimizer "SGD(momentum=0.9)" --schedule "StepLR(500)" --out runs/1
+    """
+    request = Request(**options)
+    if request.out is not None:
+        checkpoints.require_writable(request.out)
+    task = _task(request)
+    run = Run(task, Engine(request.backend, request.dtype))
+    _describe(task)
+    error = run.check_gradient()
+    click.echo(f"gradient: agrees with torch.autograd to {error:.0e}")
+    history = tuple(_shown(run.epochs(), request.epochs))
+    metrics = run.metrics()
+    click.echo("held out: " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+    if request.out is not None:
+        settings = _settings(request, task, metrics)
+        checkpoints.save(request.out, Checkpoint(run.parameters, history, settings))
+        click.echo(f"kept in: {request.out}")
+
+
+# --- what is asked for ------------------------------------------------------------------
+
+
+def _task(request: Request) -> Task:
+    """What to train, with all that was not given chosen to fit the rest."""
+    optimizer = _optimizer(request)
+    regime = Regime(request.epochs, request.batch_size, request.seed)
+    loss = None if request.loss is None else read_one(request.loss, LOSSES)
+    network = None if request.model is None else read_network(request.model)
+    data = load(request.data, needs_of(network, loss), target=request.target)
+    network = network_for(data) if network is None else sized(network, data)
+    parts = split(data, request.seed)
+    return Task(network, loss or loss_for(data), optimizer, parts, regime)
+
+
+def _optimizer(request: Request) -> Optimizer:
+    """The optimizer, with the options that change it."""
+    optimizer = read_one(request.optimizer, OPTIMIZERS)
+    schedule = None if request.schedule is None else read_one(request.schedule, SCHEDULES)
+    changes = {"lr": request.lr, "weight_decay": request.weight_decay, "schedule": schedule}
+    given = {name: value for name, value in changes.items() if value is not None}
+    return replace(optimizer, **given)
+
+
+# --- what is shown ----------------------------------------------------------------------
+
+
+def _describe(task: Task) -> None:
+    train, held_out = task.parts.train, task.parts.held_out
+    target = f"{len(train.classes)} classes" if train.classes else "a real target"
+    click.echo(
+        f"data: {train.name}, {train.features} features, {target}; "
+        f"{len(train.x)} rows to learn from, {len(held_out.x)} held out"
+    )
+    click.echo(f"model: {_text(task)}")
+    click.echo(f"loss: {task.loss}; optimizer: {task.optimizer}")
+
+
+def _text(task: Task) -> str:
+    return " ".join(str(layer) for _, layer in task.network.flat())
+
+
+def _shown(epochs: Iterable[Epoch], count: int) -> Iterator[Epoch]:
+    """Print a line for each epoch as it ends, with a bar where a person is watching."""
+    watched = sys.stderr.isatty()
+    with Progress(
+        console=Console(stderr=True),
+        transient=True,
+        disable=not watched,
+        redirect_stderr=False,
+        # Lines go above the bar on a terminal; into a file or a pipe they go untouched.
+        redirect_stdout=watched and sys.stdout.isatty(),
+    ) as progress:
+        bar = progress.add_task("training", total=count)
+        for epoch in epochs:
+            click.echo(f"Epoch [{epoch.number}/{count}], Loss: {epoch.loss:.4f}")
+            progress.advance(bar)
+            yield epoch
+
+
+def _settings(request: Request, task: Task, metrics: Mapping[str, float]) -> dict[str, Any]:
+    """What the run was, and what it takes to use its parameters on new rows."""
+    return {
+        "model": _text(task),
+        "loss": str(task.loss),
+        "optimizer": str(task.optimizer),
+        "data": request.data,
+        "target": request.target,
+        "classes": list(task.parts.train.classes),
+        "epochs": request.epochs,
+        "batch_size": request.batch_size,
+        "backend": request.backend,
+        "dtype": request.dtype,
+        "seed": request.seed,
+        "features": {
+            "mean": task.parts.mean.tolist(),
+            "scale": task.parts.scale.tolist(),
+        },
+        "metrics": dict(metrics),
+    }

@@ -1,0 +1,83 @@
+"""Bringing a network, a loss and a data set together: each may tell what the others are."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from symbackprop.errors import ModelError, OptionError
+from symbackprop.language import size
+from symbackprop.library import (
+    CrossEntropyLoss,
+    Linear,
+    Loss,
+    MSELoss,
+    ReLU,
+    Sequential,
+)
+from symbackprop.train.datasets import Dataset, Needs
+
+# A hidden layer for data of few features, and for data of many.
+_NARROW, _WIDE = 16, 128
+_MANY_FEATURES = 32
+
+
+def needs_of(network: Sequential | None, loss: Loss | None) -> Needs:
+    """What a network and a loss need of data; sizes left open are not needed.
+
+    Raises
+    ------
+    OptionError
+        If the loss does not come down to one number.
+    """
+    if loss is not None and loss.reduction == "none":
+        raise OptionError(
+            "a loss that is not reduced cannot be minimised",
+            where=str(loss),
+            remedy="use reduction='mean'",
+        )
+    kind = None if loss is None else loss.target_kind
+    if network is None:
+        return Needs(kind)
+    return Needs(kind, _number(network.in_features), _number(_out_features(network)))
+
+
+def loss_for(data: Dataset) -> Loss:
+    """Cross entropy for labels, squared error for numbers."""
+    return CrossEntropyLoss() if data.y.ndim == 1 else MSELoss()
+
+
+def network_for(data: Dataset) -> Sequential:
+    """A network with one hidden layer that takes the data's features and gives its outputs."""
+    width = _WIDE if data.features >= _MANY_FEATURES else _NARROW
+    return Sequential(Linear(data.features, width), ReLU(), Linear(width, data.outputs))
+
+
+def sized(network: Sequential, data: Dataset) -> Sequential:
+    """The network with the data's numbers for the input and output sizes it leaves open.
+
+    Raises
+    ------
+    ModelError
+        If a size in between is left open.
+    """
+    numbers = {_out_features(network): data.outputs, network.in_features: data.features}
+    known = {str(extent): number for extent, number in numbers.items() if extent.free_symbols}
+    network = network.with_sizes(known)
+    for _, layer in network.flat():
+        for extent in layer.features or ():
+            if extent.free_symbols:
+                raise ModelError(
+                    f"the size {extent} is left open, and no data can tell it",
+                    where=str(layer),
+                    remedy=f"write a number for {extent}",
+                )
+    return network
+
+
+def _out_features(network: Sequential) -> sp.Expr:
+    ends = [layer.features[1] for _, layer in network.flat() if layer.features is not None]
+    return size(ends[-1]) if ends else network.in_features
+
+
+def _number(extent: sp.Expr) -> int | None:
+    return int(extent) if extent.is_Integer else None
