@@ -186,7 +186,7 @@ class Adam(Optimizer):
         v_before = draft.state("v", domain=Domain.POSITIVE)
         v = draft.advance("v", beta_2 * v_before + (1 - beta_2) * g**2)
         if self.amsgrad:
-            latex = r"v_{\max}"
+            latex = r"\bar{v}"
             largest = draft.state("v_max", latex=latex, domain=Domain.POSITIVE)
             v = draft.advance("v_max", sp.Max(largest, v), latex)
         m_hat = draft.define("m_hat", m / (1 - beta_1**draft.t), r"\hat{m}")

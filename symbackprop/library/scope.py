@@ -19,7 +19,6 @@ from symbackprop.language import (
     Role,
     SizeLike,
     Tensor,
-    fresh_name,
     index,
     index_name,
 )
@@ -49,7 +48,7 @@ class Scope:
 
     def index(self, over: SizeLike, *prefer: str) -> sp.Idx:
         """A new index with a letter that no other axis has, a preferred one first."""
-        letter = fresh_name(self._letters, _letters(*prefer))
+        letter = next(name for name in _letters(*prefer) if name not in self._letters)
         self._letters.add(letter)
         return index(letter, over)
 

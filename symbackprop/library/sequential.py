@@ -160,8 +160,8 @@ class Sequential:
         )
 
     def _input(self, scope: Scope, batch: Batch) -> Tensor:
-        plain = isinstance(batch, int | str | sp.Expr)
-        leading = [size(extent) for extent in ((batch,) if plain else batch)]  # type: ignore[union-attr]
+        extents = (batch,) if isinstance(batch, int | str | sp.Expr) else batch
+        leading = [size(extent) for extent in extents]
         features = {extent for _, layer in self.flat() for extent in layer.features or ()}
         for extent in leading:
             if extent in features and extent.free_symbols:

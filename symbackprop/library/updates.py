@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from symbackprop.errors import ShapeError
+from symbackprop.errors import EquationError, ShapeError
 from symbackprop.language import Domain, Equation, Role, System, Tensor
 
 
@@ -63,6 +63,9 @@ class Draft:
     ------
     ShapeError
         If their shapes differ.
+    EquationError
+        While it is written, if the parameter has a name that the update needs, such
+        as ``t`` for the step.
     """
 
     def __init__(self, parameter: Tensor, gradient: Tensor) -> None:
@@ -109,15 +112,18 @@ class Draft:
 
     def advance(self, name: str, value: sp.Expr, latex: str = "") -> sp.Expr:
         """Define the value after this step of the state `name`."""
-        before = self._own(name, latex or name)
-        after = _primed(before, before.latex)
+        before = self._own(name, "")
+        after = replace(self._own(name, f"{latex or name}'"), name=f"{before.name}_next")
         self._state[before.name] = after.name
         return self._defined(after, value)
 
     def finish(self, value: sp.Expr) -> Update:
         """Define the parameter after this step, and hand the record over."""
-        after = _primed(
-            Tensor(self.parameter.name, self.parameter.indices), self._parameter_latex()
+        latex = self.parameter.latex
+        after = Tensor(
+            f"{self.parameter.name}_next",
+            self.parameter.indices,
+            latex=f"{{{latex}}}'" if latex else "",
         )
         self._defined(after, value)
         return Update(
@@ -130,26 +136,25 @@ class Draft:
         )
 
     def _own(self, name: str, latex: str, **details: Any) -> Tensor:
+        escaped = self.parameter.name.replace("_", r"\_")
+        owner = self.parameter.latex or rf"\mathrm{{{escaped}}}"
         return Tensor(
             f"{name}_{self.parameter.name}",
             self.parameter.indices,
-            latex=f"{latex}^{{{self._parameter_latex()}}}",
+            latex=f"{latex}_{{{owner}}}",
             **details,
         )
 
-    def _parameter_latex(self) -> str:
-        return self.parameter.latex or rf"\mathrm{{{self.parameter.name}}}"
-
     def _given(self, tensor: Tensor) -> sp.Expr:
-        self._tensors.setdefault(tensor.name, tensor)
+        if self._tensors.setdefault(tensor.name, tensor) != tensor:
+            raise EquationError(
+                f"the update needs the name {tensor.name!r} for a quantity of its own",
+                where=str(self.parameter.element),
+                remedy="give the parameter another name",
+            )
         return tensor.element
 
     def _defined(self, tensor: Tensor, value: sp.Expr) -> sp.Expr:
-        self._tensors[tensor.name] = tensor
+        self._given(tensor)
         self._equations.append(Equation(tensor.element, value))
         return tensor.element
-
-
-def _primed(tensor: Tensor, latex: str) -> Tensor:
-    # The braces keep LaTeX from meeting two superscripts in a row.
-    return replace(tensor, name=f"{tensor.name}_next", latex=rf"{{{latex}}}^{{\prime}}")

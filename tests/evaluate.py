@@ -1,0 +1,107 @@
+"""The value of index equations in NumPy, written from their definition.
+
+Every expression becomes an array with one axis for each index in force; a `Sum` adds
+an axis and sums it away, an element is an array read at positions. Slow, plain, and
+independent of the calculus and the compilers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+
+from symbackprop.language import MaxOver, System, bracket, element_name, relu, sigmoid, softplus
+
+Array = NDArray[Any]
+
+_COMPARISONS = {
+    sp.StrictGreaterThan: np.greater,
+    sp.GreaterThan: np.greater_equal,
+    sp.StrictLessThan: np.less,
+    sp.LessThan: np.less_equal,
+    sp.Eq: np.equal,
+    sp.KroneckerDelta: lambda a, b: np.equal(a, b).astype(float),
+}
+_FUNCTIONS = {
+    sp.Add: lambda *terms: sum(terms),
+    sp.Mul: lambda *factors: math.prod(factors),
+    sp.Pow: lambda base, exponent: np.power(np.asarray(base, float), exponent),
+    sp.exp: np.exp,
+    sp.log: np.log,
+    sp.tanh: np.tanh,
+    sp.sin: np.sin,
+    sp.cos: np.cos,
+    sp.erf: np.vectorize(math.erf, otypes=[float]),
+    sp.Abs: np.abs,
+    sp.sign: np.sign,
+    sp.floor: np.floor,
+    sp.Max: np.maximum,
+    sp.Min: np.minimum,
+    bracket: lambda condition: np.asarray(condition, float),
+    relu: lambda u: np.maximum(u, 0.0),
+    sigmoid: lambda u: 1 / (1 + np.exp(-u)),
+    softplus: lambda u: np.logaddexp(0.0, u),
+    **_COMPARISONS,
+}
+
+
+def evaluate(system: System, given: Mapping[str, Any]) -> dict[str, Array]:
+    """Every tensor's value; hyperparameters that are not given have their defaults."""
+    defaults = {t.name: t.value for t in system.hyperparameters if t.value is not None}
+    values = {name: np.asarray(value) for name, value in {**defaults, **given}.items()}
+    sizes: dict[sp.Expr, int] = {}
+    for tensor in system.given:
+        for extent, actual in zip(tensor.shape, values[tensor.name].shape, strict=True):
+            assert sizes.setdefault(extent, actual) == actual, f"{tensor.name}: {extent}"
+    with np.errstate(all="ignore"):  # branches of a Piecewise that are not taken
+        for equation in system.equations:
+            value = _Evaluator(values, sizes).value(equation.rhs, equation.indices)
+            shape = tuple(int(e.subs(sizes)) for e in system.tensor(equation.name).shape)
+            values[equation.name] = np.broadcast_to(value, shape)
+    return values
+
+
+class _Evaluator:
+    def __init__(self, values: Mapping[str, Array], sizes: Mapping[sp.Expr, int]) -> None:
+        self.values, self.sizes = values, sizes
+
+    def value(self, expr: Any, axes: tuple[sp.Idx, ...]) -> Any:
+        """An array whose axes are those of the indices in force, of size 1 where unused."""
+        if isinstance(expr, sp.Idx):
+            size = int((expr.upper + 1).subs(self.sizes))
+            return np.arange(size).reshape([size if idx == expr else 1 for idx in axes])
+        if isinstance(expr, sp.Indexed):
+            places = tuple(self.value(place, axes) for place in expr.indices)
+            return self.values[element_name(expr)][places]
+        if isinstance(expr, sp.Symbol):
+            return self.sizes[expr] if expr in self.sizes else self.values[str(expr)][()]
+        if isinstance(expr, sp.Sum | MaxOver):
+            return self.reduced(expr, axes)
+        if isinstance(expr, sp.Piecewise):
+            branches = [self.value(value, axes) for value, _ in expr.args]
+            conditions = [self.value(condition, axes) for _, condition in expr.args]
+            return np.select(
+                np.broadcast_arrays(*conditions),
+                np.broadcast_arrays(*branches, *conditions)[: len(branches)],
+            )
+        if expr in (sp.true, sp.false):
+            return np.bool_(bool(expr))
+        if expr.is_number:
+            return int(expr) if expr.is_Integer else float(expr)
+        return _FUNCTIONS[expr.func](*(self.value(part, axes) for part in expr.args))
+
+    def reduced(self, expr: sp.Expr, axes: tuple[sp.Idx, ...]) -> Any:
+        """Sum or maximise over the bound indices, which must be new ones."""
+        bound = tuple(limits[0] for limits in expr.limits)
+        assert not set(bound) & set(axes), f"{expr} binds an index twice"
+        inner = self.value(expr.function, (*axes, *bound))
+        extents = [int((idx.upper + 1).subs(self.sizes)) for idx in bound]
+        free = np.shape(inner)[: len(axes)] if np.ndim(inner) else (1,) * len(axes)
+        whole = np.broadcast_to(inner, (*free, *extents))
+        operation = np.sum if isinstance(expr, sp.Sum) else np.max
+        return operation(whole, axis=tuple(range(len(axes), whole.ndim)))
