@@ -112,6 +112,19 @@ class TestRefusedSystems:
         with refused(EquationError, "gamma", "PRIMITIVES"):
             sb.System([affine, wrong], [x, W, b], minimize="L")
 
+    @pytest.mark.parametrize(
+        "clash",
+        [
+            sp.Sum(b[k] / sp.Sum(sp.exp(b[k]), k), k),
+            sp.Sum(sp.Sum(z[n, k], k) + b[k], k, n),
+            sp.Sum(sp.Sum(b[k], k), k),
+        ],
+    )
+    def test_an_index_summed_over_inside_its_own_sum(self, clash: sp.Expr) -> None:
+        """The softmax denominator needs a letter of its own."""
+        with refused(EquationError, "index k is summed over twice"):
+            sb.System([affine, sb.Equation(L, clash)], [x, W, b], minimize="L")
+
     def test_a_sum_over_part_of_an_axis(self) -> None:
         wrong = sb.Equation(L, sp.Sum(b[k], (k, 1, K - 1)))
         with refused(ShapeError, "runs from 1", "Sum(…, k)"):

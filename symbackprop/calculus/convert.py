@@ -28,6 +28,7 @@ from symbackprop.calculus.normal import (
     Total,
     bracket_of,
     delta,
+    function,
     largest,
     number,
     poly,
@@ -194,7 +195,7 @@ def _primitive(expr: sp.Expr) -> Poly:
         raise EquationError(
             f"{expr.func.__name__} is not a function this language knows", where=str(expr)
         )
-    return poly(Func(record.name, tuple(from_sympy(a) for a in arguments)))
+    return function(record.name, tuple(from_sympy(a) for a in arguments))
 
 
 _HANDLERS: Mapping[type, Callable[..., Poly]] = {

@@ -586,7 +586,7 @@ def rename_base(base: Node, mapping: Mapping[Node, Place]) -> Poly:
             indices, body = base.open()
             return poly(largest(indices, rename(body, mapping)))
         case Func():
-            return poly(Func(base.name, tuple(rename(a, mapping) for a in base.arguments)))
+            return function(base.name, tuple(rename(a, mapping) for a in base.arguments))
     return poly(rename_raw(base, mapping))
 
 
@@ -639,6 +639,21 @@ def bracket_of(left: Poly, relation: str, right: Poly) -> Poly:
         return poly(Bracket(left, relation, right))
     holds = {">": gap > 0, ">=": gap >= 0, "==": gap == 0, "!=": gap != 0}
     return number(int(holds[relation]))
+
+
+def function(name: str, arguments: tuple[Poly, ...]) -> Poly:
+    """A function value, with signs taken out of odd and even functions."""
+    if name == "exp" and arguments[0].constant == 0:
+        return number(1)
+    if name == "log" and arguments[0].constant == 1:
+        return number(0)
+    parity = PRIMITIVES[name].parity if name in PRIMITIVES else 0
+    terms = arguments[0].terms
+    if parity and not terms:
+        return number(0) if parity < 0 else poly(Func(name, arguments))
+    if parity and terms[0].coefficient < 0:
+        return number(parity) * poly(Func(name, (-arguments[0],)))
+    return poly(Func(name, arguments))
 
 
 def largest(indices: Iterable[Index], body: Poly) -> Largest:

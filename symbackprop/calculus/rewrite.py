@@ -21,8 +21,8 @@ from symbackprop.calculus.normal import (
     Term,
     Total,
     bracket_of,
+    function,
     largest,
-    number,
     poly,
     primitive_part,
     rename,
@@ -51,7 +51,7 @@ def inside(base: Node, change: Callable[[Poly], Poly]) -> Poly:
     """A base with `change` applied to each expression directly inside it."""
     match base:
         case Func():
-            return apply(base.name, tuple(change(argument) for argument in base.arguments))
+            return function(base.name, tuple(change(argument) for argument in base.arguments))
         case Bracket():
             return bracket_of(change(base.left), base.relation, change(base.right))
         case Group():
@@ -62,15 +62,6 @@ def inside(base: Node, change: Callable[[Poly], Poly]) -> Poly:
             indices, body = base.open()
             return poly(largest(indices, change(body)))
     return poly(base)
-
-
-def apply(name: str, arguments: tuple[Poly, ...]) -> Poly:
-    """A function value; decided where it is trivially a number."""
-    if name == "exp" and arguments[0].constant == 0:
-        return number(1)
-    if name == "log" and arguments[0].constant == 1:
-        return number(0)
-    return poly(Func(name, arguments))
 
 
 def replace_accesses(expr: Poly, value: Callable[[Access], Poly | None]) -> Poly:

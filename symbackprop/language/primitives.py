@@ -116,6 +116,8 @@ class Primitive:
         left empty where SymPy's own derivative is the right one everywhere.
     positive
         Whether every value is greater than 0.
+    parity
+        -1 for an odd function, f(-u) = -f(u); 1 for an even one; 0 for neither.
     kinks
         Places where the derivative jumps (for unary functions) or, for binary
         ones, differences of the arguments at which it does.
@@ -129,6 +131,7 @@ class Primitive:
     value: Callable[..., Any]
     partials: tuple[Callable[..., sp.Expr], ...] = ()
     positive: bool = False
+    parity: int = 0
     kinks: tuple[float, ...] = ()
     arity: int = field(default=1)
 
@@ -168,19 +171,19 @@ _RECORDS = (
     ),
     Primitive(
         "tanh", sp.tanh, r"\tanh {0}", "tanh({0})",
-        _spell("np.tanh({0})", "torch.tanh({0})"), mpmath.tanh,
+        _spell("np.tanh({0})", "torch.tanh({0})"), mpmath.tanh, parity=-1,
     ),
     Primitive(
         "sin", sp.sin, r"\sin {0}", "sin({0})",
-        _spell("np.sin({0})", "torch.sin({0})"), mpmath.sin,
+        _spell("np.sin({0})", "torch.sin({0})"), mpmath.sin, parity=-1,
     ),
     Primitive(
         "cos", sp.cos, r"\cos {0}", "cos({0})",
-        _spell("np.cos({0})", "torch.cos({0})"), mpmath.cos,
+        _spell("np.cos({0})", "torch.cos({0})"), mpmath.cos, parity=1,
     ),
     Primitive(
         "erf", sp.erf, r"\operatorname{{erf}} {0}", "erf({0})",
-        _spell("_erf({0}).astype(DTYPE)", "torch.erf({0})", _ERF_HELPER), mpmath.erf,
+        _spell("_erf({0}).astype(DTYPE)", "torch.erf({0})", _ERF_HELPER), mpmath.erf, parity=-1,
     ),
     Primitive(
         "relu", relu, r"\operatorname{{relu}} {0}", "relu({0})",
@@ -200,12 +203,12 @@ _RECORDS = (
     Primitive(
         "abs", sp.Abs, r"\left|{0}\right|", "|{0}|",
         _spell("np.abs({0})", "torch.abs({0})"), mpmath.fabs,
-        partials=(sp.sign,), kinks=(0.0,),
+        partials=(sp.sign,), kinks=(0.0,), parity=1,
     ),
     Primitive(
         "sign", sp.sign, r"\operatorname{{sign}} {0}", "sign({0})",
         _spell("np.sign({0})", "torch.sign({0})"), mpmath.sign,
-        partials=(lambda u: sp.Integer(0),), kinks=(0.0,),
+        partials=(lambda u: sp.Integer(0),), kinks=(0.0,), parity=-1,
     ),
     Primitive(
         "floor", sp.floor, r"\left\lfloor {0} \right\rfloor", "⌊{0}⌋",

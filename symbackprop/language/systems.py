@@ -245,6 +245,14 @@ def _known(node: sp.Expr) -> bool:
 
 
 def _check_limits(node: sp.Expr, where: str) -> None:
+    bound = [limit[0] for limit in node.limits]
+    again = [idx for idx in bound if bound.count(idx) > 1 or _binds(node.function, idx)]
+    if again:
+        raise EquationError(
+            f"index {again[0].label} is summed over twice, one sum inside the other",
+            where=where,
+            remedy="use another letter for the inner sum",
+        )
     for idx, lower, upper in node.limits:
         if not isinstance(idx, sp.Idx):
             raise EquationError(
@@ -258,6 +266,10 @@ def _check_limits(node: sp.Expr, where: str) -> None:
                 where=where,
                 remedy=f"write Sum(…, {idx.label}) to sum over 0 … {size_of(idx)}-1",
             )
+
+
+def _binds(expr: sp.Expr, idx: sp.Idx) -> bool:
+    return any(idx in inner.variables for inner in expr.atoms(sp.Sum, MaxOver))
 
 
 def _table(declared: Iterable[Tensor], equations: Sequence[Equation]) -> dict[str, Tensor]:
