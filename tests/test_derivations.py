@@ -143,6 +143,19 @@ def test_softmax_cross_entropy_without_the_fact_keeps_the_sum() -> None:
     assert equal(backward.adjoints["z2"], expected)
 
 
+def test_log_softmax_followed_by_nll() -> None:
+    """e^z/Σe^z is recognised as the exponential of the log-probability that was computed."""
+    backward = derive_backward(
+        two_layers(
+            sp.tanh,
+            sb.Equation(p, z2[n, k] - sp.log(sp.Sum(sp.exp(z2[n, j]), j))),
+            sb.Equation(L, -sp.Sum(p[n, labels[n]], n) / N),
+            target=labels,
+        )
+    )
+    assert same(backward.adjoints["z2"], (sp.exp(p[n, k]) - sp.KroneckerDelta(k, labels[n])) / N)
+
+
 def test_cs231n_softmax_with_labels_and_weight_penalty() -> None:
     """ACCEPTANCE C: (p - 1(y = k))/N, dW = Xᵀ dscores + λW."""
     strength = sb.hyperparameter("lambda", value=0.5)

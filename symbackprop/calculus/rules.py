@@ -17,12 +17,14 @@ from symbackprop.calculus.normal import (
     Access,
     Delta,
     Flat,
+    Func,
     Group,
     Index,
     Node,
     Poly,
     Term,
     Total,
+    function,
     number,
     poly,
     rename,
@@ -77,17 +79,43 @@ def _by_name(patterns: Iterable[Pattern]) -> dict[str, list[Pattern]]:
 
 def _definition_patterns(definitions: Mapping[str, Definition]) -> Iterator[Pattern]:
     for name, (indices, expr) in definitions.items():
-        flat = Flat()
-        flat.multiply_poly(expr)
-        if expr.atom is not None and isinstance(expr.atom, Access):
-            continue  # a mere renaming
-        closed = Term(flat.coefficient, flat.factors) if len(expr.terms) > 1 else None
-        term = closed or (expr.terms[0] if expr.terms else None)
-        # An index the right side does not mention cannot be found by matching.
-        if term is None or not term.factors or not frozenset(indices) <= term.free:
-            continue
-        value = poly(Access(name, indices)) * number(1 / term.coefficient)
-        yield Pattern(name, term.factors, indices, value)
+        value = poly(Access(name, indices))
+        yield from _patterns_of(name, indices, expr, value)
+        exponential = _exponential(expr)
+        if exponential is not None:
+            yield from _patterns_of(name, indices, exponential, function("exp", (value,)))
+
+
+def _patterns_of(
+    name: str, indices: tuple[Index, ...], expr: Poly, value: Poly
+) -> Iterator[Pattern]:
+    flat = Flat()
+    flat.multiply_poly(expr)
+    if isinstance(expr.atom, Access):
+        return  # a mere renaming
+    if len(expr.terms) == 1:
+        (term,) = expr.terms
+    else:
+        term = Term(flat.coefficient, flat.factors)
+    # An index the right side does not mention cannot be found by matching.
+    if term.factors and frozenset(indices) <= term.free:
+        yield Pattern(name, term.factors, indices, value * number(1 / term.coefficient))
+
+
+def _exponential(expr: Poly) -> Poly | None:
+    """The exponential of a sum with logarithms, e^(z - log S) = e^z/S; None of any other."""
+    flat = Flat()
+    plain: list[Term] = []
+    for term in expr.terms:
+        base, exponent = term.factors[0] if len(term.factors) == 1 else (None, None)
+        if isinstance(base, Func) and base.name == "log" and exponent == 1:
+            flat.multiply_poly(base.arguments[0], term.coefficient)
+        else:
+            plain.append(term)
+    if not plain or len(plain) == len(expr.terms):
+        return None
+    flat.multiply_poly(function("exp", (Poly(plain),)))
+    return flat.close()
 
 
 def _fact_patterns(system: System) -> Iterator[Pattern]:
