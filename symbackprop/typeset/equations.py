@@ -87,6 +87,18 @@ def text_expression(
     return text(arrange(expr, Context(tensors, objective, tuple(order))))
 
 
+def matrix_text(
+    equation: Equation,
+    tensors: Tensors,
+    convention: Convention = "row",
+    *,
+    objective: str = "L",
+) -> str | None:
+    """An equation between matrices in Unicode, or None where there is no such form."""
+    found = _matrix_sides(equation, tensors, convention, objective)
+    return None if found is None else " = ".join(map(text, found))
+
+
 def matrix_latex(
     equation: Equation,
     tensors: Tensors,
@@ -118,13 +130,13 @@ def sides(
         if found is not None:
             return found
     context = Context(tensors, objective, tuple(map(index_name, equation.indices)))
-    return (*_left(equation, context), arrange(equation.rhs, context))
+    return (*left_sides(equation.lhs, context), arrange(equation.rhs, context))
 
 
-def _left(equation: Equation, context: Context) -> tuple[Formula, ...]:
+def left_sides(lhs: sp.Expr, context: Context) -> tuple[Formula, ...]:
     """The element that is defined: an abbreviation, and what it abbreviates."""
-    short = element_formula(equation.lhs, context)
-    full = element_formula(equation.lhs, context, abbreviate=False)
+    short = element_formula(lhs, context)
+    full = element_formula(lhs, context, abbreviate=False)
     return (short,) if short == full else (short, full)
 
 
@@ -135,5 +147,5 @@ def _matrix_sides(
     if found is None:
         return None
     context = Context(tensors, objective, tuple(map(index_name, equation.indices)))
-    left = (bare(side) for side in _left(equation, context))
+    left = (bare(side) for side in left_sides(equation.lhs, context))
     return (*left, matrix_formula(found.right, context))

@@ -1,7 +1,7 @@
 r"""From a matrix expression to a `Formula`, which both notations can write.
 
-⊙ and ⊘ multiply and divide entry by entry; 𝟏 is the vector of ones, 𝟏 with a subscript
-the one-hot matrix of labels; a function of a matrix applies to every entry, and a
+⊙ and ⊘ multiply and divide entry by entry; a bold 1 is the vector of ones, with a
+subscript the one-hot matrix of labels; a function of a matrix applies to every entry, and a
 number added to a matrix is added to every entry.
 """
 
@@ -51,7 +51,7 @@ from symbackprop.typeset.matrix import Power as MatrixPower
 from symbackprop.typeset.names import Glyph, glyph, tensor_glyph
 from symbackprop.typeset.order import Context
 
-_ONES = Glyph(r"\mathbf{1}", text="𝟏")
+_ONES = Glyph(r"\mathbf{1}", text="ones")
 _IDENTITY = Glyph("I", text="I")
 _DIAGONAL = Glyph(r"\operatorname{diag}", text="diag")
 
@@ -75,7 +75,7 @@ class _Writer:
                 return Element(_ONES)
             case OneHot(labels):
                 letter = tensor_glyph(self._context.tensors[labels])
-                return Element(replace(_ONES, sub=letter.latex(), text=f"𝟏_{letter.text}"))
+                return Element(replace(_ONES, sub=letter.latex(), text=f"onehot({letter.text})"))
             case Identity():
                 return Element(_IDENTITY)
             case Plus(terms):

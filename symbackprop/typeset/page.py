@@ -1,0 +1,270 @@
+"""A derivation as the parts of a page: what is given, forward, backward, gradients.
+
+`Page` holds formulas and keys of `words`, no markup; `derivation` writes it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import sympy as sp
+
+from symbackprop.calculus import Backward, Step
+from symbackprop.errors import OptionError
+from symbackprop.language import (
+    Domain,
+    Equation,
+    Tensor,
+    bracket,
+    element_name,
+    elements,
+    index_name,
+)
+from symbackprop.typeset.arrange import arrange, element_formula
+from symbackprop.typeset.equations import Notation, left_sides, sides
+from symbackprop.typeset.formula import Element, Formula, Relation
+from symbackprop.typeset.matrix import Apply, Hadamard, Mask, Matrix, OneHot, Ones, parts
+from symbackprop.typeset.matrix_form import Convention, matrix_form
+from symbackprop.typeset.matrix_formula import matrix_formula
+from symbackprop.typeset.names import tensor_glyph
+from symbackprop.typeset.order import Context
+
+Detail: TypeAlias = Literal["none", "key", "all"]
+DETAILS = ("none", "key", "all")
+
+# The nodes whose signs need a word of explanation.
+_SIGNS: Mapping[str, tuple[type, ...]] = {
+    "note-entrywise": (Hadamard, Apply),
+    "note-ones": (Ones,),
+    "note-onehot": (OneHot,),
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A rule's name, and what it used."""
+
+    rule: str
+    used: tuple[Formula | str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Line:
+    """One equality; `left` is empty where it goes on from the line above."""
+
+    left: tuple[Formula, ...]
+    right: Formula
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True)
+class Given:
+    """A tensor that must be fed: its letter, its shape, its role.
+
+    `last` is the greatest value of a label, None for real numbers.
+    """
+
+    letter: Formula
+    indexed: Formula
+    shape: tuple[Formula, ...]
+    role: str
+    last: Formula | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, by its key in `words`, and paragraphs of lines."""
+
+    heading: str
+    paragraphs: tuple[tuple[Line, ...], ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A whole derivation."""
+
+    given: tuple[Given, ...]
+    sections: tuple[Section, ...]
+    notes: tuple[Reason, ...]
+
+
+class PageWriter:
+    """Lays out a derivation.
+
+    Parameters
+    ----------
+    backward
+        The derivation.
+    notation, convention
+        How equations are written; see `equations.latex_equation`.
+    """
+
+    def __init__(
+        self, backward: Backward, notation: Notation = "index", convention: Convention = "row"
+    ) -> None:
+        self._backward = backward
+        self._notation = notation
+        self._convention = convention
+
+    @property
+    def objective(self) -> str:
+        """The name of what is differentiated."""
+        return self._backward.system.objective or "L"
+
+    def page(self, detail: Detail) -> Page:
+        """The page: gradients alone, one line an equation, or every step.
+
+        Raises
+        ------
+        OptionError
+            On another level of detail.
+        """
+        if detail not in DETAILS:
+            raise OptionError(
+                f"{detail!r} is not a level of detail", remedy=f"use one of {', '.join(DETAILS)}"
+            )
+        if detail == "none":
+            given: tuple[Given, ...] = ()
+            sections = [self._equations("gradients", [*self.mentioned(), *self._gradients])]
+        else:
+            given = tuple(self.given(tensor) for tensor in self._backward.system.given)
+            sections = [self._equations("forward", self._backward.system.equations)]
+            sections += self._steps() if detail == "all" else self._results()
+        shown = [s for s in sections if s.paragraphs]
+        return Page(given, tuple(shown), tuple(self._notes(detail)))
+
+    # --- parts ----------------------------------------------------------------------
+
+    @property
+    def _gradients(self) -> list[Equation]:
+        return list(self._backward.gradients.values())
+
+    def mentioned(self) -> list[Equation]:
+        """The adjoint equations that the gradients use, directly or through others."""
+        adjoints = {equation.name: equation for equation in self._backward.adjoints.values()}
+        own = {equation.name for equation in self._gradients}
+        found: set[str] = set()
+        waiting = self._gradients
+        while waiting:
+            names = {element_name(e) for e in elements(waiting.pop().rhs)} & adjoints.keys()
+            waiting += [adjoints[name] for name in sorted(names - found)]
+            found |= names
+        return [equation for name, equation in adjoints.items() if name in found - own]
+
+    def given(self, tensor: Tensor) -> Given:
+        """What is said of a tensor that must be fed."""
+        context = self._context(tensor.element)
+        label = tensor.domain is Domain.LABEL and tensor.classes is not None
+        return Given(
+            Element(tensor_glyph(tensor)),
+            element_formula(tensor.element, context),
+            tuple(arrange(extent, context) for extent in tensor.shape),
+            "label" if label else str(tensor.role),
+            arrange(tensor.classes - 1, context) if label else None,
+        )
+
+    def _context(self, lhs: sp.Expr) -> Context:
+        places = lhs.indices if isinstance(lhs, sp.Indexed) else ()
+        return Context(self._backward.tensors, self.objective, tuple(map(index_name, places)))
+
+    def _equations(self, heading: str, equations: Iterable[Equation]) -> Section:
+        lines = tuple(self.line(equation) for equation in equations)
+        return Section(heading, (lines,) if lines else ())
+
+    def line(self, equation: Equation) -> Line:
+        """An equation in the notation of this page."""
+        tensors = self._backward.tensors
+        *left, right = sides(equation, tensors, self._notation, self._convention, self.objective)
+        return Line(tuple(left), right)
+
+    def _results(self) -> list[Section]:
+        own = {equation.name for equation in self._gradients}
+        adjoints = [e for e in self._backward.adjoints.values() if e.name not in own]
+        return [
+            self._equations("backward", adjoints),
+            self._equations("gradients", self._gradients),
+        ]
+
+    # --- steps ----------------------------------------------------------------------
+
+    def _steps(self) -> list[Section]:
+        """Every rule application, target by target: adjoints, then gradients."""
+        by_target: dict[str, list[Step]] = {}
+        for step in self._backward.steps:
+            by_target.setdefault(step.target, []).append(step)
+        wanted = self._backward.gradients.keys()
+        paragraphs = {name: self._derivation(name, steps) for name, steps in by_target.items()}
+        return [
+            Section("backward", tuple(p for n, p in paragraphs.items() if n not in wanted)),
+            Section("gradients", tuple(p for n, p in paragraphs.items() if n in wanted)),
+        ]
+
+    def _derivation(self, target: str, steps: list[Step]) -> tuple[Line, ...]:
+        """One adjoint, line by line. A rule that changes nothing a reader sees is left out."""
+        context = self._context(steps[0].lhs)
+        left: tuple[Formula, ...] = left_sides(steps[0].lhs, context)
+        seen = left[-1]
+        lines: list[Line] = []
+        for step in steps:
+            after = arrange(step.after, context)
+            if after not in (seen, *left):
+                lines.append(Line(() if lines else left, after, self.reason(step)))
+                seen = after
+        return (*lines, *self._as_matrices(target))
+
+    def _as_matrices(self, target: str) -> Iterator[Line]:
+        backward = self._backward
+        equation = backward.gradients.get(target) or backward.adjoints.get(target)
+        if self._notation == "matrix" and equation is not None and self._matrix(equation):
+            line = self.line(equation)
+            yield Line(line.left[-1:], line.right, Reason("matrix-form"))
+
+    def _matrix(self, equation: Equation) -> Matrix | None:
+        found = matrix_form(equation, self._backward.tensors, self._convention)
+        return found.right if found else None
+
+    def formulas(self, step: Step) -> tuple[Formula, Formula, Formula]:
+        """A step's left side, what its rule met and what it left."""
+        context = self._context(step.lhs)
+        return (
+            element_formula(step.lhs, context),
+            arrange(step.before, context),
+            arrange(step.after, context),
+        )
+
+    def reason(self, step: Step) -> Reason:
+        """Why a step holds."""
+        return Reason(step.rule, tuple(self._used(name) for name in step.used))
+
+    def _used(self, name: str) -> Formula | str:
+        tensor = self._backward.tensors.get(name)
+        if tensor is not None:
+            return Element(tensor_glyph(tensor))
+        for fact in self._backward.system.facts:
+            if str(fact) == name:
+                context = Context(self._backward.tensors, self.objective)
+                return Relation(arrange(fact.left, context), "=", arrange(fact.right, context))
+        return name
+
+    # --- notes ----------------------------------------------------------------------
+
+    def _notes(self, detail: Detail) -> Iterator[Reason]:
+        """What the signs on the page mean, for the signs that are on it."""
+        equations = [*self.mentioned(), *self._gradients]
+        if detail != "none":
+            equations += [*self._backward.system.equations, *self._backward.adjoints.values()]
+        forms = [self._matrix(e) if self._notation == "matrix" else None for e in equations]
+        nodes = [node for form in forms if form is not None for node in parts(form)]
+        written = [e for e, form in zip(equations, forms, strict=True) if form is None]
+        for key, kinds in _SIGNS.items():
+            found = [node for node in nodes if isinstance(node, kinds)]
+            if found:
+                context = Context(self._backward.tensors, self.objective)
+                yield Reason(key, (matrix_formula(found[0], context),))
+        masks = any(isinstance(node, Mask) for node in nodes)
+        if masks or any(e.rhs.has(bracket, sp.KroneckerDelta) for e in written):
+            yield Reason("note-bracket")
+        if self._notation == "matrix" and self._convention == "column":
+            yield Reason("note-column")

@@ -1,0 +1,62 @@
+"""Words: what a reader is told about each rule, by language and rule name.
+
+`{used}` stands for the definitions, facts or tensors the step used, typeset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from symbackprop.errors import UnknownNameError
+
+_EN = {
+    # parts of a page
+    "given": "Given",
+    "forward": "Forward",
+    "backward": "Backward",
+    "gradients": "Gradients",
+    "notation": "Notation",
+    # roles
+    "input": "input",
+    "target": "target",
+    "label": "class labels",
+    "parameter": "parameter",
+    "hyperparameter": "hyperparameter",
+    # rules
+    "chain-rule": "sum over everything that uses {used}",
+    "inline-adjoint": "insert the adjoint of {used}",
+    "contract-delta": "each Kronecker delta picks one index out of its sum",
+    "fold-definition": "recognise the forward value {used}",
+    "use-fact": "by the declared fact {used}",
+    "constant-sum": "a sum that is constant by the definition of {used}",
+    "fold-sum": "recognise the forward value {used}, a sum",
+    "expand": "multiply out: terms cancel",
+    "factor": "take out the common factor",
+    "matrix-form": "the same with matrices",
+    # notes on notation
+    "note-bracket": "[condition] is 1 where the condition holds, else 0",
+    "note-ones": "{used} is the column vector of ones",
+    "note-onehot": "{used} holds the labels one-hot: 1 where an example meets its class, else 0",
+    "note-entrywise": "⊙, ⊘ and functions of a matrix act entry by entry; a number added to a "
+    "matrix is added to every entry",
+    "note-column": "one example a column: whatever has the batch axis is shown transposed",
+}
+
+#: Phrases by language code, then by rule or part of a page.
+WORDS: Mapping[str, Mapping[str, str]] = {"en": _EN}
+
+
+def phrase(key: str, language: str = "en") -> str:
+    """The phrase for a rule or a part of a page.
+
+    Raises
+    ------
+    UnknownNameError
+        On a language or a key the catalogue lacks.
+    """
+    if language not in WORDS:
+        raise UnknownNameError("language", language, WORDS)
+    catalogue = WORDS[language]
+    if key not in catalogue:
+        raise UnknownNameError("phrase", key, catalogue)
+    return catalogue[key]
