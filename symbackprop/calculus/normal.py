@@ -57,6 +57,11 @@ class Node:
         return frozenset().union(*(child.names for child in self.children))
 
     @cached_property
+    def kinds(self) -> frozenset[type[Node]]:
+        """The kinds of node this is made of."""
+        return frozenset((type(self),)).union(*(child.kinds for child in self.children))
+
+    @cached_property
     def height(self) -> int:
         """The largest canonical number of a bound index inside."""
         return max((child.height for child in self.children), default=0)

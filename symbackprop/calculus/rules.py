@@ -163,6 +163,8 @@ class Rule:
 
 def contract_deltas(expr: Poly, context: Context) -> Application:
     """Σ_j δ(j,k)·f(j) → f(k); δ(k,y)·f(y) → δ(k,y)·f(k)."""
+    if Delta not in expr.kinds:
+        return Application(expr)
     terms: list[Term] = []
     for term in expr.terms:
         opened = Flat()
@@ -311,6 +313,8 @@ def _rewrite_once(flat: Flat, pattern: Pattern) -> Flat | None:
 
 def constant_sums(expr: Poly, context: Context) -> Application:
     """A sum of forward values that its definitions show to be a number → that number."""
+    if Total not in expr.kinds:
+        return Application(expr)
     used: list[str] = []
 
     def change(base: Node) -> Poly:
@@ -345,22 +349,13 @@ def _constant_sum(total: Total, context: Context) -> Fraction | None:
 
 def expand_if_shorter(expr: Poly, context: Context) -> Application:
     """Multiply out where terms then cancel or merge to something shorter."""
-    if not _has_product_of_sums(expr):
+    if Group not in expr.kinds:
         return Application(expr)
     expanded = expand(expr)
     shorter = use_facts(fold_definitions(expanded, context).after, context).after
     if cost(factor(shorter)) < cost(factor(expr)):
         return Application(expanded)
     return Application(expr)
-
-
-def _has_product_of_sums(expr: Poly) -> bool:
-    for term in expr.terms:
-        opened = Flat()
-        opened.multiply_poly(Poly([term]))
-        if any(isinstance(base, Group) and e > 0 for base, e in opened.factors.items()):
-            return True
-    return False
 
 
 def factor_out(expr: Poly, context: Context) -> Application:
