@@ -33,6 +33,7 @@ clean:
 # setuptools comes first, pinned like the rest, so that the build needs no second environment.
 $(VENV)/.created: constraints.txt
 	@test -n "$(PYTHON)" || { echo "no Python >= 3.11 found: install one, or say make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "setting up $(VENV): a few minutes, once"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) setuptools
 	touch $@

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import click
 
 from symbackprop.derivation import derive
+from symbackprop.typeset import Notation, Detail
 from symbp.common import deliver, network_options, output_option, read_system
 
 
@@ -19,9 +21,9 @@ class Request:
     model: str
     loss: str
     wrt: tuple[str, ...]
-    notation: str
+    notation: Notation
     style: str
-    steps: str
+    steps: Detail
     output: Path | None
 
 
@@ -74,7 +76,7 @@ def command(**options: Any) -> None:
 def _written(request: Request) -> str:
     derivation = derive(read_system(request.model, request.loss), wrt=request.wrt or None)
     if request.style == "json":
-        return derivation.json(steps=request.steps)
+        return json.dumps(derivation.json(), indent=2, ensure_ascii=False)
     write = {
         "text": derivation.text,
         "latex": derivation.latex,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from rich.console import Console
@@ -38,7 +38,7 @@ class Request:
     schedule: str | None
     weight_decay: float | None
     backend: str
-    dtype: str
+    dtype: Literal["float32", "float64"]
     seed: int
     out: Path | None
 
@@ -146,7 +146,7 @@ def _optimizer(request: Request) -> Optimizer:
     optimizer = read_one(request.optimizer, OPTIMIZERS)
     schedule = None if request.schedule is None else read_one(request.schedule, SCHEDULES)
     changes = {"lr": request.lr, "weight_decay": request.weight_decay, "schedule": schedule}
-    given = {name: value for name, value in changes.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
     return replace(optimizer, **given)
 
 

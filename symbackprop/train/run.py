@@ -1,0 +1,185 @@
+"""One training run: equations, derived gradients, compiled steps, and a check before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from symbackprop.calculus import derive_backward
+from symbackprop.compile import compile_backward, compile_prediction, compile_training_step
+from symbackprop.errors import VerificationError
+from symbackprop.library import Loss, Optimizer, Origin, Sequential
+from symbackprop.train.data import Split
+from symbackprop.train.datasets import Array, Dataset, chosen
+from symbackprop.train.loop import Epoch, Regime, Training
+from symbackprop.train.metrics import classification, regression
+from symbackprop.verify import autograd_gradients
+
+# How far a gradient may be from autograd's in float64, relative to its largest element.
+_TOLERANCES = {"float64": 1e-10, "float32": 1e-4}
+# Rows that the gradient is checked on before training.
+_CHECKED_ROWS = 16
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to train on what.
+
+    Attributes
+    ----------
+    network, loss, optimizer
+        Records of the library; all sizes of the network are numbers.
+    parts
+        The data, split and scaled.
+    regime
+        How often and in what portions the rows are gone through.
+    """
+
+    network: Sequential
+    loss: Loss
+    optimizer: Optimizer
+    parts: Split
+    regime: Regime
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What computes.
+
+    Attributes
+    ----------
+    backend
+        ``"numpy"`` or ``"torch"``.
+    dtype
+        The floating-point type of everything but labels.
+    device
+        ``"cpu"`` or ``"cuda"``.
+    """
+
+    backend: str = "numpy"
+    dtype: Literal["float32", "float64"] = "float64"
+    device: str = "cpu"
+
+
+class Run:
+    """A training run, ready to start.
+
+    Parameters
+    ----------
+    task
+        What to train.
+    engine
+        What computes.
+
+    Raises
+    ------
+    ShapeError
+        If the loss cannot take what the network gives.
+    CompileError
+        If the backend cannot express the equations.
+    """
+
+    def __init__(self, task: Task, engine: Engine) -> None:
+        self._task = task
+        self._engine = engine
+        self._system = task.network.system(task.loss)
+        self._backward = derive_backward(self._system)
+        compiling = {"backend": engine.backend, "dtype": engine.dtype, "device": engine.device}
+        self._gradient = compile_backward(self._backward, **compiling)
+        self._predict = compile_prediction(self._system, **compiling)
+        step = compile_training_step(self._backward, task.optimizer, **compiling)
+        initial = {
+            name: values.astype(engine.dtype)
+            for name, values in task.network.initial_parameters(task.regime.seed).items()
+        }
+        self._training = Training(
+            step, initial | self._state(initial), self._batch(task.parts.train), task.regime
+        )
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """The parameters as training has left them, by name."""
+        values = self._training.values
+        return {tensor.name: np.asarray(values[tensor.name]) for tensor in self._system.parameters}
+
+    def check_gradient(self) -> float:
+        """Compare the generated gradient with autograd's on the first training rows.
+
+        Returns
+        -------
+        float
+            The worst relative error.
+
+        Raises
+        ------
+        VerificationError
+            If a gradient differs by more than rounding.
+        """
+        batch = self._batch(self._task.parts.train)
+        values = self.parameters | {name: rows[:_CHECKED_ROWS] for name, rows in batch.items()}
+        names = [tensor.name for tensor in self._system.parameters]
+        exact = {name: _widened(array) for name, array in values.items()}
+        _, expected = autograd_gradients(self._system, exact, names)
+        _, found = self._gradient(values)
+        errors = {name: _relative_error(found[name], expected[name]) for name in names}
+        worst = max(errors, key=lambda name: errors[name])
+        if not errors[worst] <= _TOLERANCES[self._engine.dtype]:
+            raise VerificationError(
+                f"the generated gradient of {worst} differs from torch.autograd's "
+                f"by {errors[worst]:.1e}, relative to its largest element",
+                where=str(self._backward.gradients[worst]),
+                remedy="nothing was trained; please report this network and loss",
+            )
+        return errors[worst]
+
+    def epochs(self) -> Iterator[Epoch]:
+        """Train, and tell what each epoch has shown as it ends."""
+        return self._training.epochs()
+
+    def metrics(self) -> dict[str, float]:
+        """How good the network is on the held-out rows, by name of the measure."""
+        held_out = self._task.parts.held_out
+        batch = self._batch(held_out)
+        predicted = np.asarray(self._predict(self.parameters | batch), dtype=np.float64)
+        if not held_out.classes:
+            return regression(held_out.y, predicted)
+        return classification(held_out.labels, chosen(predicted, self._threshold()))
+
+    def _threshold(self) -> float:
+        """What a single output must exceed to speak for class 1.
+
+        One half if the loss compares the output itself with the target; 0 if the loss
+        makes a probability of it first, which a logit of 0 makes one half.
+        """
+        objective = self._system.definitions[str(self._system.objective)].rhs
+        origin: Origin = self._system.origin
+        prediction = self._system.tensor(origin.prediction)
+        return 0.5 if objective.has(prediction.symbol) else 0.0
+
+    def _batch(self, data: Dataset) -> dict[str, Array]:
+        """All rows of a data set, by the names the equations have for them."""
+        (features,), (target,) = self._system.inputs, self._system.targets
+        y = data.y if data.y.ndim == 1 else data.y.astype(self._engine.dtype)
+        return {features.name: data.x.astype(self._engine.dtype), target.name: y}
+
+    def _state(self, parameters: Mapping[str, Array]) -> dict[str, Array]:
+        """What the optimizer carries from step to step, before the first one."""
+        state: dict[str, Array] = {}
+        for name, values in parameters.items():
+            gradient = self._backward.tensors[self._backward.gradients[name].name]
+            update = self._task.optimizer.update(self._system.tensor(name), gradient)
+            for carried, value in update.initial.items():
+                state[carried] = np.full_like(values, value)
+        return state
+
+
+def _widened(array: Array) -> Array:
+    return array.astype(np.float64) if array.dtype.kind == "f" else array
+
+
+def _relative_error(found: Any, expected: Array) -> float:
+    scale = max(float(np.abs(expected).max()), np.finfo(np.float64).tiny)
+    return float(np.abs(np.asarray(found, dtype=np.float64) - expected).max()) / scale

@@ -1,0 +1,296 @@
+"""The command line: what each command prints, where, with which exit code."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from symbackprop.verify import Report, Row
+from symbp.main import Commands, cli
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def symbp(*arguments, ok=0):
+    result = CliRunner().invoke(cli, [str(argument) for argument in arguments])
+    assert result.exit_code == ok, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+def process(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'cli'}"},
+        **options,
+    )
+
+
+# --- the group --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", Commands.names)
+def test_every_command_explains_itself_with_examples(command):
+    shown = symbp(command, "--help")
+    assert f"symbp {command}" in shown.stdout
+    assert "Examples:" in shown.stdout
+    assert command in symbp("--help").stdout
+
+
+def test_version():
+    assert re.fullmatch(r"symbp, version \d+\.\d+\.\d+\n", symbp("--version").stdout)
+
+
+def test_a_command_that_is_not_there_is_met_with_a_suggestion():
+    result = symbp("deriv", ok=2)
+    assert "unknown command 'deriv'" in result.stderr
+    assert "did you mean 'derive'?" in result.stderr
+    assert not result.stdout
+
+
+def test_it_runs_as_a_module_and_imports_no_framework_to_derive():
+    code = (
+        "import sys; from symbp.main import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "print(sorted({'torch', 'numba', 'sklearn', 'scipy', 'rich'} & set(sys.modules)))"
+    )
+    done = process("-c", code, "derive", "--format", "latex")
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+    assert process("-m", "symbp", "derive", "--format", "latex").stdout in done.stdout
+
+
+def test_output_that_nobody_reads_is_no_error():
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "symbp", "derive", "--steps", "all"],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'cli'}"},
+        )
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_defect_is_told_in_one_block_and_traced_on_demand(monkeypatch):
+    def fail(*arguments, **options):
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr("symbp.derive.derive", fail)
+    result = symbp("derive", ok=70)
+    assert result.stderr.startswith("error: RuntimeError: out of luck\n")
+    assert "--debug" in result.stderr
+    assert not result.stdout
+    traced = CliRunner().invoke(cli, ["--debug", "derive"])
+    assert isinstance(traced.exception, RuntimeError)
+
+
+def test_an_interruption_is_no_defect(monkeypatch):
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("symbp.derive.derive", interrupt)
+    assert symbp("derive", ok=130).stderr == "error: interrupted\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(shell):
+    assert "_SYMBP_COMPLETE" in symbp("completion", shell).stdout
+
+
+def test_completion_completes():
+    words = {"COMP_WORDS": "symbp de", "COMP_CWORD": "1", "_SYMBP_COMPLETE": "bash_complete"}
+    result = CliRunner().invoke(cli, env=words, prog_name="symbp")
+    assert result.stdout.splitlines() == ["plain,derive"]
+
+
+# --- derive -----------------------------------------------------------------------------
+
+
+def test_derive_shows_the_document_s_network():
+    result = symbp("derive")
+    for name in ("W1", "b1", "W2", "b2"):
+        assert name in result.stdout
+    assert not result.stderr
+    default = symbp("derive", "Linear(10, 20) ReLU Linear(20, 1)", "--loss", "MSELoss")
+    assert default.stdout == result.stdout
+
+
+def test_derive_formats_notations_and_steps_differ():
+    shown = {
+        arguments: symbp("derive", *arguments.split()).stdout
+        for arguments in (
+            "--format text",
+            "--format latex",
+            "--format markdown",
+            "--format json",
+            "--format latex --notation index",
+            "--format latex --steps none",
+            "--format latex --steps all",
+        )
+    }
+    assert len(set(shown.values())) == len(shown)
+    assert "\\frac" in shown["--format latex"]
+    assert "\\" not in shown["--format text"]
+    assert len(shown["--format latex --steps all"]) > len(shown["--format latex --steps none"])
+
+
+def test_derive_as_json():
+    document = json.loads(symbp("derive", "--format", "json").stdout)
+    assert list(document["gradients"]) == ["W1", "b1", "W2", "b2"]
+    for gradient in document["gradients"].values():
+        assert gradient["index"]
+        assert gradient["matrix"]
+        assert {"rule", "before", "after", "why"} <= gradient["steps"][0].keys()
+
+
+def test_derive_by_chosen_tensors():
+    document = json.loads(symbp("derive", "--wrt", "x", "--wrt", "b2", "--format", "json").stdout)
+    assert list(document["gradients"]) == ["x", "b2"]
+
+
+def test_derive_into_a_file(tmp_path):
+    file = tmp_path / "gradients.tex"
+    file.write_text("old")
+    result = symbp("derive", "--format", "latex", "-o", file)
+    assert not result.output
+    assert file.read_text("utf-8") == symbp("derive", "--format", "latex").stdout
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+    assert file.stat().st_mode & 0o777 == 0o666 & ~umask()
+
+
+def umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@pytest.mark.parametrize("model", ["Linear(D, H) Sigmoid Linear(H, K)", "Linear(7, 5), Tanh(),"])
+def test_derive_takes_open_sizes_and_other_losses(model):
+    result = symbp("derive", model, "--loss", "CrossEntropyLoss(label_smoothing=0.1)")
+    assert "W1" in result.stdout
+
+
+BAD_MODELS = [
+    ("__import__('os').getcwd()", "found '.'"),
+    ("__import__('os')", "unknown layer '__import__'"),
+    ("Linaer(3, 5)", "did you mean 'Linear'?"),
+    ("Linear(3, 5) ReLU Linear(7, 2)", "Linear(3, 5) gives 5 features"),
+    ("Linear(3)", "Linear needs out_features"),
+    ("Linear(3, 5", "found the end"),
+    ("", "names no layer"),
+]
+
+
+@pytest.mark.parametrize("command", ["derive", "emit", "verify", "train"])
+@pytest.mark.parametrize(("model", "message"), BAD_MODELS)
+def test_models_that_cannot_be_read(command, model, message):
+    result = symbp(command, model, ok=2)
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
+    assert not result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["derive", "--wrt", "W3"], "did you mean 'W"),
+        (["derive", "--loss", "MSLoss"], "did you mean 'MSELoss'?"),
+        (["derive", "--loss", "MSELoss(reduction=average)"], "'average' is not one of"),
+        (["derive", "--loss", "MSELoss L1Loss"], "one loss is needed"),
+        (["derive", "--notation", "tensor"], "--notation"),
+        (["emit", "--backend", "jax"], "--backend"),
+        (["verify", "--jsn"], "--json"),
+        (["derive", "one", "two"], "two"),
+    ],
+)
+def test_options_that_cannot_be_used(arguments, message):
+    result = symbp(*arguments, ok=2)
+    assert message in result.stderr
+    assert not result.stdout
+
+
+@pytest.mark.parametrize("command", ["derive", "emit"])
+def test_files_that_cannot_be_written(command, tmp_path):
+    (tmp_path / "file").touch()
+    for place in ("none/out.txt", "file/out.txt"):
+        result = symbp(command, "-o", tmp_path / place, ok=2)
+        assert "cannot write" in result.stderr
+        assert "try: " in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+# --- emit -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("backend", "other"), [("numpy", "torch"), ("torch", "numpy")])
+def test_emitted_modules_stand_alone(backend, other, tmp_path):
+    file = tmp_path / "network.py"
+    symbp("emit", "Linear(3, 5) Tanh Linear(5, 2)", "--backend", backend, "-o", file)
+    assert (
+        file.read_text("utf-8")
+        == symbp("emit", "Linear(3, 5) Tanh Linear(5, 2)", "--backend", backend).stdout
+    )
+    blocked = ["symbackprop", "sympy"] + ([other] if backend == "numpy" else [])
+    code = f"import sys\nfor name in {blocked}: sys.modules[name] = None\nimport network\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# --- verify -----------------------------------------------------------------------------
+
+
+def test_verify_shows_a_row_per_gradient_and_oracle():
+    document = json.loads(symbp("verify", "Linear(3, 5) ReLU Linear(5, 2)", "--json").stdout)
+    assert document["ok"] is True
+    rows = {(row["gradient"], row["subject"], row["oracle"]) for row in document["rows"]}
+    for name in ("W1", "b1", "W2", "b2"):
+        for oracle in ("expanded", "differences", "autograd"):
+            assert (name, "equations", oracle) in rows
+        for backend in ("numpy", "torch"):
+            assert (name, backend, "autograd") in rows
+    shown = symbp("verify", "Linear(3, 5) ReLU Linear(5, 2)")
+    assert "all hold" in shown.stdout
+    assert not shown.stderr
+
+
+def test_verify_exits_with_1_if_a_row_fails(monkeypatch):
+    class Wrong:
+        def verify(self):
+            return Report([Row("W1", "equations", "autograd", 0.5, 1e-10)])
+
+    monkeypatch.setattr("symbp.verify.derive", lambda system: Wrong())
+    assert "FAILED" in symbp("verify", ok=1).stdout
+    assert json.loads(symbp("verify", "--json", ok=1).stdout)["ok"] is False
+
+
+# --- what the demo shows ----------------------------------------------------------------
+
+
+def test_parameters_kept_by_training_are_those_that_were_measured(tmp_path):
+    symbp("train", "--data", "iris", "--epochs", 40, "--lr", 0.01, "--out", tmp_path / "run")
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text("utf-8"))
+    kept = np.load(tmp_path / "run" / "parameters.npz", allow_pickle=False)
+    assert settings["model"] == "Linear(4, 16) ReLU Linear(16, 3)"
+    assert {name: kept[name].shape for name in kept} == {
+        "W1": (16, 4),
+        "b1": (16,),
+        "W2": (3, 16),
+        "b2": (3,),
+    }
+    assert settings["metrics"]["accuracy"] > 0.9
