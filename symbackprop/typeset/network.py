@@ -151,8 +151,11 @@ class Network:
             return SquaredNorm(self._convert(root, vertex, None))
         vectors = [factor.matrix(self._convert, vertex, None) for factor in factors]
         if len(vectors) == 2 and not any(factor.inverse for factor in factors):
-            return chain(transpose(vectors[0]), vectors[1])
-        return chain(transpose(Ones(vertex)), self._entrywise(factors, vertex, None))
+            total = chain(transpose(vectors[0]), vectors[1])
+        else:
+            total = chain(transpose(Ones(vertex)), self._entrywise(factors, vertex, None))
+        turned = transpose(total)
+        return turned if transposes(turned) < transposes(total) else total
 
     def _norm(self, vertex: sp.Idx, other: sp.Idx) -> Matrix | None:
         """The sum of a matrix's squares, if that is what these two indices make."""

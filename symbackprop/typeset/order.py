@@ -66,19 +66,30 @@ class Context:
         )
 
     def is_coefficient(self, expr: sp.Expr) -> bool:
-        """Whether this is made of numbers, sizes and hyperparameters alone."""
+        """Whether this is made of numbers, sizes and given or forward scalars alone."""
         if expr.has(sp.Indexed, sp.Sum, MaxOver, sp.Idx, bracket):
             return False
-        return all(self.is_size(s) or self._is_hyperparameter(s) for s in expr.free_symbols)
-
-    def _is_hyperparameter(self, symbol: sp.Symbol) -> bool:
-        tensor = self.tensor(symbol)
-        return tensor is not None and tensor.role is Role.HYPERPARAMETER
+        return not any(self.is_adjoint(symbol) for symbol in expr.free_symbols)
 
     def is_adjoint(self, expr: sp.Expr) -> bool:
         """Whether this is an element of a derivative of the objective."""
         tensor = self.tensor(expr) if isinstance(expr, sp.Indexed | sp.Symbol) else None
         return tensor is not None and bool(tensor.adjoint_of)
+
+    def is_backward_difference(self, expr: sp.Expr) -> bool:
+        """Whether a reader would expect the negative: y − ŷ for ŷ − y, a² − 1 for 1 − a²."""
+        if not isinstance(expr, sp.Add) or len(expr.args) != 2:
+            return False
+        signs = [term.could_extract_minus_sign() for term in expr.args]
+        if signs[0] == signs[1]:
+            return False
+        added, subtracted = expr.args if signs[1] else expr.args[::-1]
+        return bool(subtracted.is_number) or (
+            self._is_target(added) and not self._is_target(subtracted)
+        )
+
+    def _is_target(self, term: sp.Expr) -> bool:
+        return {self._role(element) for element in elements(term)} == {Role.TARGET}
 
     def bound_indices(self, reduction: sp.Expr) -> tuple[sp.Idx, ...]:
         """What a sum runs over, in the order in which a reader of its body meets them.
@@ -136,14 +147,14 @@ class Context:
             sum(self.is_coefficient(total) for total in totals),
             self._term_class(term, found),
             len(totals),
-            self._declared(found),
             term.count_ops(),
+            self._declared(found),
         )
 
     def _term_class(self, term: sp.Expr, found: list[sp.Expr]) -> int:
-        """Numbers, sums and errors, values, what only weights make, what is only set."""
+        """Numbers, sums and errors, values, targets, weights alone, scalars, −1."""
         if term.is_number:
-            return 0
+            return 6 if term.is_negative else 0
         if self.is_coefficient(term):
             return 5
         roles = {self._role(element) for element in found} - {Role.HYPERPARAMETER}
@@ -151,7 +162,8 @@ class Context:
             return 4
         if roles == {Role.TARGET}:
             return 3
-        leading = term.has(sp.Sum, MaxOver) or any(self.is_adjoint(e) for e in found)
+        factors = sp.Mul.make_args(term)
+        leading = term.has(sp.Sum, MaxOver) or any(self.is_adjoint(f) for f in factors)
         return 1 if leading else 2
 
     def _role(self, element: sp.Expr) -> Role | None:

@@ -156,13 +156,13 @@ class PageWriter:
     def given(self, tensor: Tensor) -> Given:
         """What is said of a tensor that must be fed."""
         context = self._context(tensor.element)
-        label = tensor.domain is Domain.LABEL and tensor.classes is not None
+        last = None if tensor.classes is None else arrange(tensor.classes - 1, context)
         return Given(
             Element(tensor_glyph(tensor)),
             element_formula(tensor.element, context),
             tuple(arrange(extent, context) for extent in tensor.shape),
-            "label" if label else str(tensor.role),
-            arrange(tensor.classes - 1, context) if label else None,
+            "label" if tensor.domain is Domain.LABEL else str(tensor.role),
+            last,
         )
 
     def _context(self, lhs: sp.Expr) -> Context:

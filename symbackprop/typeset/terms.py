@@ -46,7 +46,51 @@ def split_term(expr: sp.Expr, context: Context) -> Split:
             split.place((*sp.Mul.make_args(sizes), rest))
         else:
             split.place([factor])
+    _turn_differences(split, context)
+    _merge_roots(split)
     return split
+
+
+def _turn_differences(split: Split, context: Context) -> None:
+    """Show errors as prediction − target, and 1 − a² rather than a² − 1.
+
+    Differences are turned two at a time, or one against the term's own sign.
+    """
+    turned = {place: t for place, f in enumerate(split.above) if (t := _turned(f, context))}
+    places = sorted(turned, key=lambda place: split.above[place].has(sp.Indexed), reverse=True)
+    if len(places) % 2 != int(split.negative):
+        places = places[:-1]
+    for place in places:
+        split.above[place] = turned[place]
+    split.negative ^= bool(len(places) % 2)
+
+
+def _turned(expr: sp.Expr, context: Context) -> sp.Expr | None:
+    """The negative of an expression that reads better so, or None."""
+    if isinstance(expr, sp.Sum):
+        body = _turned(expr.function, context)
+        return None if body is None else sp.Sum(body, *expr.limits)
+    if isinstance(expr, sp.Mul):
+        for factor in expr.args:
+            turned = _turned(factor, context)
+            if turned is not None:
+                return sp.Mul(turned, *(other for other in expr.args if other is not factor))
+        return None
+    return -expr if context.is_backward_difference(expr) else None
+
+
+def _merge_roots(split: Split) -> None:
+    """√2 over √π as one root of 2/π."""
+    half = sp.Rational(1, 2)
+    above, below = (
+        [f for f in side if f.is_number and f.is_Pow and f.exp == half]
+        for side in (split.above, split.below)
+    )
+    if above and below:
+        radicand = sp.Mul(*(f.base for f in above)) / sp.Mul(*(f.base for f in below))
+        split.above = [f for f in split.above if f not in above]
+        split.below = [f for f in split.below if f not in below]
+        split.above.append(sp.Pow(radicand, half, evaluate=False))
 
 
 def shared(expr: sp.Add, context: Context) -> tuple[sp.Rational, sp.Expr, sp.Expr]:
