@@ -129,13 +129,14 @@ class Context:
         return any(self.is_adjoint(e) or self._role(e) is Role.TARGET for e in elements(expr))
 
     def _element_key(self, expr: sp.Expr) -> SortKey:
-        """Chains read from the left: x[n,i] W[j,i] towards (n, j), inputs before weights."""
+        """Chains read from the left: x[n,i] W[j,i] towards (n, j); data y log p, weights last."""
         found = list(elements(expr))
         names = [i.name for e in found for i in e.free_symbols if isinstance(i, sp.Idx)]
         places = [self.order.index(name) for name in names if name in self.order]
         first = min(places, default=len(self.order))
-        weights = all(self._role(e) is Role.PARAMETER for e in found)
-        return (first, int(bool(found) and weights), self._declared(found))
+        roles = {self._role(e) for e in found}
+        kind = 0 if roles == {Role.TARGET} else 2 if roles == {Role.PARAMETER} else 1
+        return (first, kind, self._declared(found))
 
     def term_key(self, term: sp.Expr, negative: bool) -> SortKey:
         """Where a term stands in its sum."""
