@@ -23,7 +23,7 @@ import sympy as sp
 from sympy.core.function import Application, AppliedUndef
 
 from symbackprop.errors import EquationError
-from symbackprop.language import MaxOver, Primitive, bracket, index_name, primitive_of
+from symbackprop.language import MaxOver, Primitive, Tensor, bracket, index_name, primitive_of
 from symbackprop.typeset.formula import (
     Both,
     Bracket,
@@ -81,6 +81,24 @@ def element_formula(element: sp.Expr, context: Context, *, abbreviate: bool = Tr
     return _Arranger(context).element(element, abbreviate=abbreviate)
 
 
+def symbol_formula(
+    tensor: Tensor,
+    context: Context,
+    positions: tuple[Formula, ...] = (),
+    *,
+    abbreviate: bool = True,
+) -> Formula:
+    """A tensor's letter at these positions; for an adjoint see `element_formula`."""
+    if not tensor.adjoint_of:
+        return Element(tensor_glyph(tensor), positions)
+    primal = context.tensors[tensor.adjoint_of]
+    if abbreviate and primal.error_symbol:
+        return Element(latex_glyph(primal.error_symbol), positions)
+    named = context.tensors.get(context.objective)
+    objective = tensor_glyph(named) if named else glyph(context.objective)
+    return Partial(objective, symbol_formula(primal, context, positions))
+
+
 class _Arranger:
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -116,16 +134,7 @@ class _Arranger:
         positions = tuple(self.formula(place) for place in places)
         if tensor is None:
             return Element(glyph(str(element)), positions)
-        if not tensor.adjoint_of:
-            return Element(tensor_glyph(tensor), positions)
-        primal = self._context.tensors[tensor.adjoint_of]
-        if abbreviate and primal.error_symbol:
-            return Element(latex_glyph(primal.error_symbol), positions)
-        return Partial(self._objective(), self.element(_element_of(primal.symbol, places)))
-
-    def _objective(self) -> Glyph:
-        tensor = self._context.tensors.get(self._context.objective)
-        return tensor_glyph(tensor) if tensor else glyph(self._context.objective)
+        return symbol_formula(tensor, self._context, positions, abbreviate=abbreviate)
 
     # --- sums of terms --------------------------------------------------------------
 
@@ -148,8 +157,7 @@ class _Arranger:
     # --- products -------------------------------------------------------------------
 
     def _product(self, split: Split) -> Formula:
-        key = self._context.factor_key
-        above, below = sorted(split.above, key=key), sorted(split.below, key=key)
+        above, below = map(self._context.in_order, (split.above, split.below))
         settings = [f for f in above if self._context.is_coefficient(f)]
         rest = [f for f in above if f not in settings]
         number = split.number
@@ -247,10 +255,6 @@ class _Arranger:
                 for value, holds in expr.args
             )
         )
-
-
-def _element_of(symbol: sp.Expr, places: tuple[Any, ...]) -> sp.Expr:
-    return sp.Indexed(symbol, *places) if places else symbol
 
 
 def _number(value: sp.Rational) -> list[Formula]:

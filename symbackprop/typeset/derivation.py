@@ -11,7 +11,7 @@ from typing import Any
 
 from symbackprop.calculus import Backward, Step
 from symbackprop.language import Equation
-from symbackprop.typeset.equations import Notation, latex_equation, matrix_latex, text_equation
+from symbackprop.typeset.equations import Notation
 from symbackprop.typeset.latex import latex
 from symbackprop.typeset.matrix_form import Convention
 from symbackprop.typeset.page import Detail, Given, Line, Page, PageWriter, Reason
@@ -143,16 +143,15 @@ def json_derivation(
 class _DataWriter:
     def __init__(self, backward: Backward, convention: Convention, language: str) -> None:
         self.page = PageWriter(backward, convention=convention)
-        self._tensors = backward.tensors
-        self._convention = convention
         self._language = language
 
     def equation(self, equation: Equation) -> dict[str, str | None]:
-        tensors, objective = self._tensors, self.page.objective
+        writer = self.page.equations
+        index, matrix = writer.sides(equation), writer.matrix_sides(equation)
         return {
-            "index": latex_equation(equation, tensors, objective=objective),
-            "matrix": matrix_latex(equation, tensors, self._convention, objective=objective),
-            "text": text_equation(equation, tensors, objective=objective),
+            "index": " = ".join(map(latex, index)),
+            "matrix": None if matrix is None else " = ".join(map(latex, matrix)),
+            "text": " = ".join(map(text, index)),
         }
 
     def step(self, step: Step) -> dict[str, Any]:

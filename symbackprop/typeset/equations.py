@@ -6,18 +6,19 @@ shows both: ``δ1[n,j] = ∂L/∂z1[n,j] = …``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import sympy as sp
 
 from symbackprop.errors import OptionError
-from symbackprop.language import Equation, Tensor, index_name
-from symbackprop.typeset.arrange import arrange, element_formula
+from symbackprop.language import Equation, Tensor
+from symbackprop.typeset.arrange import arrange, element_formula, symbol_formula
 from symbackprop.typeset.formula import Formula
 from symbackprop.typeset.latex import latex
-from symbackprop.typeset.matrix_form import Convention, matrix_form
-from symbackprop.typeset.matrix_formula import bare, matrix_formula
+from symbackprop.typeset.matrix import MatrixEquation
+from symbackprop.typeset.matrix_form import Convention, batch_sizes, form_of
+from symbackprop.typeset.matrix_formula import matrix_formula
 from symbackprop.typeset.order import Context
 from symbackprop.typeset.text import text
 
@@ -58,7 +59,8 @@ def latex_equation(
     OptionError
         On an unknown notation or convention.
     """
-    return " = ".join(map(latex, sides(equation, tensors, notation, convention, objective)))
+    writer = EquationWriter(tensors, notation, convention, objective)
+    return " = ".join(map(latex, writer.sides(equation)))
 
 
 def text_equation(
@@ -70,7 +72,8 @@ def text_equation(
     objective: str = "L",
 ) -> str:
     """An equation in one line of Unicode; see `latex_equation`."""
-    return " = ".join(map(text, sides(equation, tensors, notation, convention, objective)))
+    writer = EquationWriter(tensors, notation, convention, objective)
+    return " = ".join(map(text, writer.sides(equation)))
 
 
 def latex_expression(
@@ -95,8 +98,8 @@ def matrix_text(
     objective: str = "L",
 ) -> str | None:
     """An equation between matrices in Unicode, or None where there is no such form."""
-    found = _matrix_sides(equation, tensors, convention, objective)
-    return None if found is None else " = ".join(map(text, found))
+    writer = EquationWriter(tensors, "matrix", convention, objective)
+    return _joined(text, writer.matrix_sides(equation))
 
 
 def matrix_latex(
@@ -107,45 +110,76 @@ def matrix_latex(
     objective: str = "L",
 ) -> str | None:
     """An equation between matrices in LaTeX, or None where there is no such form."""
-    found = _matrix_sides(equation, tensors, convention, objective)
-    return None if found is None else " = ".join(map(latex, found))
+    writer = EquationWriter(tensors, "matrix", convention, objective)
+    return _joined(latex, writer.matrix_sides(equation))
 
 
-def sides(
-    equation: Equation,
-    tensors: Tensors,
-    notation: Notation,
-    convention: Convention,
-    objective: str,
-) -> tuple[Formula, ...]:
-    """What stands left and right of the equals signs; see `latex_equation`."""
-    for value, known in ((notation, _NOTATIONS), (convention, _CONVENTIONS)):
-        if value not in known:
-            raise OptionError(
-                f"{value!r} is not a way to write equations",
-                remedy=f"use one of {', '.join(known)}",
-            )
-    if notation == "matrix":
-        found = _matrix_sides(equation, tensors, convention, objective)
+class EquationWriter:
+    """Writes the equations of one system, remembering the matrix forms it found.
+
+    Parameters
+    ----------
+    tensors, notation, convention, objective
+        See `latex_equation`.
+
+    Raises
+    ------
+    OptionError
+        On an unknown notation or convention.
+    """
+
+    def __init__(
+        self,
+        tensors: Tensors,
+        notation: Notation = "index",
+        convention: Convention = "row",
+        objective: str = "L",
+    ) -> None:
+        for value, known in ((notation, _NOTATIONS), (convention, _CONVENTIONS)):
+            if value not in known:
+                raise OptionError(
+                    f"{value!r} is not a way to write equations",
+                    remedy=f"use one of {', '.join(known)}",
+                )
+        self.notation = notation
+        self.convention = convention
+        self.context = Context(tensors, objective)
+        self._flipped = batch_sizes(tensors) if convention == "column" else frozenset()
+        self._forms: dict[Equation, MatrixEquation | None] = {}
+
+    def sides(self, equation: Equation) -> tuple[Formula, ...]:
+        """What stands left and right of the equals signs."""
+        found = self.matrix_sides(equation) if self.notation == "matrix" else None
         if found is not None:
             return found
-    context = Context(tensors, objective, tuple(map(index_name, equation.indices)))
-    return (*left_sides(equation.lhs, context), arrange(equation.rhs, context))
+        context = self.context.binding(equation.indices)
+        return (*self.left(equation.lhs), arrange(equation.rhs, context))
+
+    def matrix_sides(self, equation: Equation) -> tuple[Formula, ...] | None:
+        """The same between matrices, or None where there is no such form."""
+        form = self.form(equation)
+        if form is None:
+            return None
+        letter = self.context.tensors[form.left.name]
+        short, full = (
+            symbol_formula(letter, self.context, abbreviate=short) for short in (True, False)
+        )
+        right = matrix_formula(form.right, self.context)
+        return (short, right) if short == full else (short, full, right)
+
+    def form(self, equation: Equation) -> MatrixEquation | None:
+        """The equation between matrices, or None where there is no such form."""
+        if equation not in self._forms:
+            self._forms[equation] = form_of(equation, self.context, self._flipped)
+        return self._forms[equation]
+
+    def left(self, lhs: sp.Expr) -> tuple[Formula, ...]:
+        """The element that is defined: an abbreviation, and what it abbreviates."""
+        short, full = (
+            element_formula(lhs, self.context, abbreviate=short) for short in (True, False)
+        )
+        return (short,) if short == full else (short, full)
 
 
-def left_sides(lhs: sp.Expr, context: Context) -> tuple[Formula, ...]:
-    """The element that is defined: an abbreviation, and what it abbreviates."""
-    short = element_formula(lhs, context)
-    full = element_formula(lhs, context, abbreviate=False)
-    return (short,) if short == full else (short, full)
-
-
-def _matrix_sides(
-    equation: Equation, tensors: Tensors, convention: Convention, objective: str
-) -> tuple[Formula, ...] | None:
-    found = matrix_form(equation, tensors, convention)
-    if found is None:
-        return None
-    context = Context(tensors, objective, tuple(map(index_name, equation.indices)))
-    left = (bare(side) for side in left_sides(equation.lhs, context))
-    return (*left, matrix_formula(found.right, context))
+def _joined(write: Callable[[Formula], str], sides: tuple[Formula, ...] | None) -> str | None:
+    return None if sides is None else " = ".join(map(write, sides))

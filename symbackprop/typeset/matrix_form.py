@@ -62,9 +62,15 @@ def matrix_form(
         ``"row"`` shows tensors as they are stored, one example a row; ``"column"``
         shows whatever has the batch axis first transposed, one example a column.
     """
-    order = tuple(index_name(idx) for idx in equation.indices)
     flipped = batch_sizes(tensors) if convention == "column" else frozenset()
-    builder = _Builder(Context(tensors, order=order), flipped)
+    return form_of(equation, Context(tensors), flipped)
+
+
+def form_of(
+    equation: Equation, context: Context, flipped: frozenset[sp.Expr]
+) -> MatrixEquation | None:
+    """The same, where the sizes of axes that are shown as columns are known."""
+    builder = _Builder(context.binding(equation.indices), flipped)
     try:
         left = builder.leaf(equation.lhs)
         return MatrixEquation(left, builder.matrix(equation.rhs, left.rows, left.columns))
@@ -227,14 +233,14 @@ class _Builder:
         free = [idx for idx in (rows, columns) if idx is not None]
         network = Network([*free, *bound], bound, self.matrix)
         above, below = sp.Integer(1), sp.Integer(1)
-        for factor in sorted(split.above, key=self._context.factor_key):
+        for factor in self._context.in_order(split.above):
             if free_indices(factor):
                 network.add(factor, inverse=False)
             elif self._is_constant(factor):
                 above *= factor
             else:
                 network.add_scalar(self.matrix(factor, None, None))
-        for divisor in sorted(split.below, key=self._context.factor_key):
+        for divisor in self._context.in_order(split.below):
             if free_indices(divisor):
                 network.add(divisor, inverse=True)
             elif self._is_constant(divisor):

@@ -12,7 +12,7 @@ from dataclasses import replace
 import sympy as sp
 
 from symbackprop.language import Primitive
-from symbackprop.typeset.arrange import arrange, as_base, element_formula
+from symbackprop.typeset.arrange import arrange, as_base, symbol_formula
 from symbackprop.typeset.formula import (
     Bracket,
     Call,
@@ -22,7 +22,6 @@ from symbackprop.typeset.formula import (
     Group,
     Norm,
     Number,
-    Partial,
     Power,
     Product,
     Relation,
@@ -86,8 +85,7 @@ class _Writer:
 
     def leaf(self, name: str) -> Formula:
         """A tensor's letter, without its indices."""
-        found = element_formula(self._context.tensors[name].element, self._context)
-        return bare(found)
+        return symbol_formula(self._context.tensors[name], self._context)
 
     def _product(self, matrix: Scaled | Chain | Hadamard) -> Formula:
         match matrix:
@@ -144,13 +142,3 @@ def _closed(formula: Formula) -> Formula:
 
 def _grouped(formula: Formula) -> Formula:
     return Group(formula) if isinstance(formula, Total) else formula
-
-
-def bare(formula: Formula) -> Formula:
-    """A symbol without its indices."""
-    match formula:
-        case Partial(objective, of):
-            return Partial(objective, bare(of))
-        case Element(letter):
-            return Element(letter)
-    return formula

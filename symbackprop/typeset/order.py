@@ -7,8 +7,8 @@ and masks; and in a sum, what is added before what is subtracted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import sympy as sp
@@ -19,7 +19,6 @@ from symbackprop.language import (
     Role,
     Tensor,
     bracket,
-    element_name,
     elements,
     index_name,
 )
@@ -47,14 +46,21 @@ class Context:
     tensors: Mapping[str, Tensor]
     objective: str = "L"
     order: tuple[str, ...] = ()
+    _places: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
 
-    def binding(self, indices: tuple[sp.Idx, ...]) -> Context:
-        """The context inside a sum over `indices`."""
+    def __post_init__(self) -> None:
+        # Contexts made from this one share the table.
+        if not self._places:
+            places = {name: place for place, name in enumerate(self.tensors)}
+            object.__setattr__(self, "_places", places)
+
+    def binding(self, indices: Iterable[sp.Idx]) -> Context:
+        """The context in which these indices are in force too."""
         return replace(self, order=(*self.order, *map(index_name, indices)))
 
     def tensor(self, element: sp.Expr) -> Tensor | None:
         """The tensor an element or a scalar symbol belongs to."""
-        return self.tensors.get(element_name(element))
+        return self.tensors.get(_name(element))
 
     def is_size(self, expr: sp.Expr) -> bool:
         """Whether this is a symbolic size, such as the batch size N."""
@@ -96,9 +102,11 @@ class Context:
 
         SymPy's own order is that of nesting, which a double sum does not show.
         """
-        found = sorted(elements(reduction.function), key=self.factor_key)
-        places = [i for e in found if isinstance(e, sp.Indexed) for i in e.indices]
         bound = [limit[0] for limit in reduction.limits]
+        if len(bound) == 1:
+            return tuple(bound)
+        found = self.in_order(list(elements(reduction.function)))
+        places = [i for e in found if isinstance(e, sp.Indexed) for i in e.indices]
         return tuple(sorted(bound, key=lambda i: (i not in places, [*places, i].index(i))))
 
     # --- keys to sort by ------------------------------------------------------------
@@ -131,7 +139,7 @@ class Context:
     def _element_key(self, expr: sp.Expr) -> SortKey:
         """Chains read from the left: x[n,i] W[j,i] towards (n, j); data y log p, weights last."""
         found = list(elements(expr))
-        names = [i.name for e in found for i in e.free_symbols if isinstance(i, sp.Idx)]
+        names = [i.name for e in found for i in getattr(e, "indices", ()) if isinstance(i, sp.Idx)]
         places = [self.order.index(name) for name in names if name in self.order]
         first = min(places, default=len(self.order))
         roles = {self._role(e) for e in found}
@@ -172,5 +180,15 @@ class Context:
         return tensor.role if tensor else None
 
     def _declared(self, found: list[sp.Expr]) -> int:
-        names = {element_name(element) for element in found}
-        return next((p for p, name in enumerate(self.tensors) if name in names), -1)
+        return min((self._places.get(_name(element), -1) for element in found), default=-1)
+
+    # --- sorting --------------------------------------------------------------------
+
+    def in_order(self, factors: list[sp.Expr]) -> list[sp.Expr]:
+        """Factors in reading order."""
+        return sorted(factors, key=self.factor_key) if len(factors) > 1 else factors
+
+
+def _name(element: sp.Expr) -> str:
+    symbol = element.base.label if isinstance(element, sp.Indexed) else element
+    return str(symbol.name)

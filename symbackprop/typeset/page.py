@@ -20,13 +20,12 @@ from symbackprop.language import (
     bracket,
     element_name,
     elements,
-    index_name,
 )
 from symbackprop.typeset.arrange import arrange, element_formula
-from symbackprop.typeset.equations import Notation, left_sides, sides
+from symbackprop.typeset.equations import EquationWriter, Notation
 from symbackprop.typeset.formula import Element, Formula, Relation
 from symbackprop.typeset.matrix import Apply, Hadamard, Mask, Matrix, OneHot, Ones, parts
-from symbackprop.typeset.matrix_form import Convention, matrix_form
+from symbackprop.typeset.matrix_form import Convention
 from symbackprop.typeset.matrix_formula import matrix_formula
 from symbackprop.typeset.names import tensor_glyph
 from symbackprop.typeset.order import Context
@@ -105,13 +104,8 @@ class PageWriter:
         self, backward: Backward, notation: Notation = "index", convention: Convention = "row"
     ) -> None:
         self._backward = backward
-        self._notation = notation
-        self._convention = convention
-
-    @property
-    def objective(self) -> str:
-        """The name of what is differentiated."""
-        return self._backward.system.objective or "L"
+        self.objective = backward.system.objective or "L"
+        self.equations = EquationWriter(backward.tensors, notation, convention, self.objective)
 
     def page(self, detail: Detail) -> Page:
         """The page: gradients alone, one line an equation, or every step.
@@ -167,7 +161,7 @@ class PageWriter:
 
     def _context(self, lhs: sp.Expr) -> Context:
         places = lhs.indices if isinstance(lhs, sp.Indexed) else ()
-        return Context(self._backward.tensors, self.objective, tuple(map(index_name, places)))
+        return self.equations.context.binding(places)
 
     def _equations(self, heading: str, equations: Iterable[Equation]) -> Section:
         lines = tuple(self.line(equation) for equation in equations)
@@ -175,8 +169,7 @@ class PageWriter:
 
     def line(self, equation: Equation) -> Line:
         """An equation in the notation of this page."""
-        tensors = self._backward.tensors
-        *left, right = sides(equation, tensors, self._notation, self._convention, self.objective)
+        *left, right = self.equations.sides(equation)
         return Line(tuple(left), right)
 
     def _results(self) -> list[Section]:
@@ -204,7 +197,7 @@ class PageWriter:
     def _derivation(self, target: str, steps: list[Step]) -> tuple[Line, ...]:
         """One adjoint, line by line. A rule that changes nothing a reader sees is left out."""
         context = self._context(steps[0].lhs)
-        left: tuple[Formula, ...] = left_sides(steps[0].lhs, context)
+        left: tuple[Formula, ...] = self.equations.left(steps[0].lhs)
         seen = left[-1]
         lines: list[Line] = []
         for step in steps:
@@ -217,12 +210,13 @@ class PageWriter:
     def _as_matrices(self, target: str) -> Iterator[Line]:
         backward = self._backward
         equation = backward.gradients.get(target) or backward.adjoints.get(target)
-        if self._notation == "matrix" and equation is not None and self._matrix(equation):
+        if equation is not None and self._matrix(equation) is not None:
             line = self.line(equation)
             yield Line(line.left[-1:], line.right, Reason("matrix-form"))
 
     def _matrix(self, equation: Equation) -> Matrix | None:
-        found = matrix_form(equation, self._backward.tensors, self._convention)
+        """What an equation's right side is on this page, if it is a matrix expression."""
+        found = self.equations.form(equation) if self.equations.notation == "matrix" else None
         return found.right if found else None
 
     def formulas(self, step: Step) -> tuple[Formula, Formula, Formula]:
@@ -244,8 +238,8 @@ class PageWriter:
             return Element(tensor_glyph(tensor))
         for fact in self._backward.system.facts:
             if str(fact) == name:
-                context = Context(self._backward.tensors, self.objective)
-                return Relation(arrange(fact.left, context), "=", arrange(fact.right, context))
+                left, right = (arrange(e, self.equations.context) for e in (fact.left, fact.right))
+                return Relation(left, "=", right)
         return name
 
     # --- notes ----------------------------------------------------------------------
@@ -255,16 +249,15 @@ class PageWriter:
         equations = [*self.mentioned(), *self._gradients]
         if detail != "none":
             equations += [*self._backward.system.equations, *self._backward.adjoints.values()]
-        forms = [self._matrix(e) if self._notation == "matrix" else None for e in equations]
+        forms = [self._matrix(equation) for equation in equations]
         nodes = [node for form in forms if form is not None for node in parts(form)]
         written = [e for e, form in zip(equations, forms, strict=True) if form is None]
         for key, kinds in _SIGNS.items():
             found = [node for node in nodes if isinstance(node, kinds)]
             if found:
-                context = Context(self._backward.tensors, self.objective)
-                yield Reason(key, (matrix_formula(found[0], context),))
+                yield Reason(key, (matrix_formula(found[0], self.equations.context),))
         masks = any(isinstance(node, Mask) for node in nodes)
         if masks or any(e.rhs.has(bracket, sp.KroneckerDelta) for e in written):
             yield Reason("note-bracket")
-        if self._notation == "matrix" and self._convention == "column":
+        if nodes and self.equations.convention == "column":
             yield Reason("note-column")
