@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import symbackprop
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PACKAGES = {"symbackprop": ROOT / "symbackprop", "symbp": ROOT / "cli" / "symbp"}
@@ -32,7 +34,7 @@ def wheel(tmp_path_factory):
 
 
 def test_the_wheel_holds_both_packages_and_nothing_else(wheel):
-    described = f"symbackprop-{PROJECT['project']['version']}.dist-info"
+    described = f"symbackprop-{symbackprop.__version__}.dist-info"
     assert {name.split("/")[0] for name in wheel} == {*PACKAGES, described}
     expected = {
         f"{package}/{path.relative_to(folder).as_posix()}"

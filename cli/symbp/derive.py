@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from symbackprop.derivation import derive
-from symbackprop.typeset import Notation, Detail
+from symbackprop.typeset import Detail, Notation
 from symbp.common import deliver, network_options, output_option, read_system
 
 

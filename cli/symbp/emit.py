@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from symbackprop.compile import BACKENDS
 from symbackprop.derivation import derive
 from symbp.common import deliver, network_options, output_option, read_system
 
@@ -14,7 +15,7 @@ from symbp.common import deliver, network_options, output_option, read_system
 @network_options
 @click.option(
     "--backend",
-    type=click.Choice(["numpy", "torch"]),
+    type=click.Choice(list(BACKENDS)),
     default="numpy",
     show_default=True,
     help="The only library that the module needs.",

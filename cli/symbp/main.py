@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from symbackprop import __version__
 from symbackprop.errors import SymbackpropError, UnknownNameError
 
 _DEFECT, _INTERRUPTED, _BROKEN_PIPE = 70, 130, 141
@@ -85,7 +86,7 @@ def _complain(message: str) -> None:
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="symbackprop", prog_name="symbp")
+@click.version_option(__version__, prog_name="symbp")
 @click.option("--debug", is_flag=True, help="Show a traceback when something goes wrong.")
 def cli(debug: bool) -> None:
     r"""Networks as index equations: derived, typeset, compiled, verified, trained.

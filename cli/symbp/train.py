@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from symbackprop.compile import BACKENDS
 from symbackprop.interop.model_text import read_one
 from symbackprop.library import LOSSES, OPTIMIZERS, SCHEDULES, Optimizer
 from symbackprop.train import checkpoints
@@ -76,9 +77,7 @@ class Request:
     "StepLR(step_size=300, gamma=0.5).",
 )
 @click.option("--weight-decay", type=click.FloatRange(min=0), help="The optimizer's weight decay.")
-@click.option(
-    "--backend", type=click.Choice(["numpy", "torch"]), default="numpy", show_default=True
-)
+@click.option("--backend", type=click.Choice(list(BACKENDS)), default="numpy", show_default=True)
 @click.option(
     "--dtype", type=click.Choice(["float32", "float64"]), default="float64", show_default=True
 )

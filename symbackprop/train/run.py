@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from symbackprop.calculus import derive_backward
-from symbackprop.compile import compile_backward, compile_prediction, compile_training_step
+from symbackprop.compile import BACKENDS, compile_backward, compile_training_step
 from symbackprop.errors import VerificationError
 from symbackprop.library import Loss, Optimizer, Origin, Sequential
 from symbackprop.train.data import Split
@@ -87,23 +87,23 @@ class Run:
         self._engine = engine
         self._system = task.network.system(task.loss)
         self._backward = derive_backward(self._system)
-        compiling = {"backend": engine.backend, "dtype": engine.dtype, "device": engine.device}
-        self._gradient = compile_backward(self._backward, **compiling)
-        self._predict = compile_prediction(self._system, **compiling)
-        step = compile_training_step(self._backward, task.optimizer, **compiling)
-        initial = {
-            name: values.astype(engine.dtype)
-            for name, values in task.network.initial_parameters(task.regime.seed).items()
-        }
+        where = {"dtype": engine.dtype, "device": engine.device}
+        self._compiled = compile_backward(self._backward, engine.backend, **where)
+        step = compile_training_step(self._backward, task.optimizer, engine.backend, **where)
+        initial = task.network.initial_parameters(task.regime.seed)
         self._training = Training(
-            step, initial | self._state(initial), self._batch(task.parts.train), task.regime
+            step,
+            step.place(initial) | step.initial_state(initial),
+            step.place(self._batch(task.parts.train)),
+            task.regime,
         )
 
     @property
     def parameters(self) -> dict[str, Array]:
         """The parameters as training has left them, by name."""
+        to_numpy = BACKENDS[self._engine.backend].to_numpy
         values = self._training.values
-        return {tensor.name: np.asarray(values[tensor.name]) for tensor in self._system.parameters}
+        return {tensor.name: to_numpy(values[tensor.name]) for tensor in self._system.parameters}
 
     def check_gradient(self) -> float:
         """Compare the generated gradient with autograd's on the first training rows.
@@ -123,7 +123,7 @@ class Run:
         names = [tensor.name for tensor in self._system.parameters]
         exact = {name: _widened(array) for name, array in values.items()}
         _, expected = autograd_gradients(self._system, exact, names)
-        _, found = self._gradient(values)
+        _, found = self._compiled(values)
         errors = {name: _relative_error(found[name], expected[name]) for name in names}
         worst = max(errors, key=lambda name: errors[name])
         if not errors[worst] <= _TOLERANCES[self._engine.dtype]:
@@ -143,7 +143,7 @@ class Run:
         """How good the network is on the held-out rows, by name of the measure."""
         held_out = self._task.parts.held_out
         batch = self._batch(held_out)
-        predicted = np.asarray(self._predict(self.parameters | batch), dtype=np.float64)
+        predicted = np.asarray(self._compiled.predict(self.parameters | batch), dtype=np.float64)
         if not held_out.classes:
             return regression(held_out.y, predicted)
         return classification(held_out.labels, chosen(predicted, self._threshold()))
@@ -164,16 +164,6 @@ class Run:
         (features,), (target,) = self._system.inputs, self._system.targets
         y = data.y if data.y.ndim == 1 else data.y.astype(self._engine.dtype)
         return {features.name: data.x.astype(self._engine.dtype), target.name: y}
-
-    def _state(self, parameters: Mapping[str, Array]) -> dict[str, Array]:
-        """What the optimizer carries from step to step, before the first one."""
-        state: dict[str, Array] = {}
-        for name, values in parameters.items():
-            gradient = self._backward.tensors[self._backward.gradients[name].name]
-            update = self._task.optimizer.update(self._system.tensor(name), gradient)
-            for carried, value in update.initial.items():
-                state[carried] = np.full_like(values, value)
-        return state
 
 
 def _widened(array: Array) -> Array:
