@@ -1,1 +1,28 @@
-"""Compiling: equations to a backend-neutral plan, and a plan to readable source."""
+"""Compiling: equations to a plan, a plan to source, source to a function."""
+
+from symbackprop.compile.backends import BACKENDS
+from symbackprop.compile.functions import (
+    CompiledEquations,
+    CompiledFunction,
+    CompiledPrediction,
+    compile_backward,
+    compile_equations,
+    compile_prediction,
+    emit_module,
+)
+from symbackprop.compile.stability import RULES as STABILITY_RULES
+from symbackprop.compile.training import TrainingStep, compile_training_step
+
+__all__ = [
+    "BACKENDS",
+    "STABILITY_RULES",
+    "CompiledEquations",
+    "CompiledFunction",
+    "CompiledPrediction",
+    "TrainingStep",
+    "compile_backward",
+    "compile_equations",
+    "compile_prediction",
+    "compile_training_step",
+    "emit_module",
+]

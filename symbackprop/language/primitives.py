@@ -108,7 +108,7 @@ class Primitive:
         Format strings for LaTeX and Unicode, ``{0}``, ``{1}`` for the arguments;
         arguments come unparenthesised.
     spellings
-        Backend name to `Spelling`.
+        Backend name to `Spelling`; ``"python"`` spells it between plain numbers.
     value
         The value at mpmath numbers, in any precision.
     partials
@@ -142,8 +142,11 @@ class Primitive:
         return self.function(*arguments).diff(arguments[position])
 
 
-def _spell(numpy: str, torch: str, numpy_helper: str = "") -> dict[str, Spelling]:
-    return {"numpy": Spelling(numpy, numpy_helper), "torch": Spelling(torch)}
+def _spell(
+    numpy: str, torch: str, python: str, helpers: Mapping[str, str] | None = None
+) -> dict[str, Spelling]:
+    codes = {"numpy": numpy, "torch": torch, "python": python}
+    return {name: Spelling(code, (helpers or {}).get(name, "")) for name, code in codes.items()}
 
 
 def _larger(first: sp.Expr, second: sp.Expr) -> sp.Expr:
@@ -159,75 +162,98 @@ def _sigmoid(u):
     # exp of a number that is never positive cannot overflow
     e = np.exp(-np.abs(u))
     return np.where(u >= 0, 1.0, e) / (1.0 + e)"""
+_SOFTPLUS_TORCH = """\
+def _softplus(u):
+    # exp of a number that is never positive cannot overflow
+    return torch.relu(u) + torch.log1p(torch.exp(-torch.abs(u)))"""
+_SIGMOID_PYTHON = """\
+def _number_sigmoid(u):
+    # exp of a number that is never positive cannot overflow
+    e = math.exp(-abs(u))
+    return (1.0 if u >= 0 else e) / (1.0 + e)"""
+_SOFTPLUS_PYTHON = """\
+def _number_softplus(u):
+    # exp of a number that is never positive cannot overflow
+    return max(u, 0.0) + math.log1p(math.exp(-abs(u)))"""
 
 _RECORDS = (
     Primitive(
         "exp", sp.exp, r"e^{{{0}}}", "exp({0})",
-        _spell("np.exp({0})", "torch.exp({0})"), mpmath.exp, positive=True,
+        _spell("np.exp({0})", "torch.exp({0})", "math.exp({0})"), mpmath.exp, positive=True,
     ),
     Primitive(
         "log", sp.log, r"\log {0}", "log({0})",
-        _spell("np.log({0})", "torch.log({0})"), mpmath.log,
+        _spell("np.log({0})", "torch.log({0})", "math.log({0})"), mpmath.log,
     ),
     Primitive(
         "tanh", sp.tanh, r"\tanh {0}", "tanh({0})",
-        _spell("np.tanh({0})", "torch.tanh({0})"), mpmath.tanh, parity=-1,
+        _spell("np.tanh({0})", "torch.tanh({0})", "math.tanh({0})"), mpmath.tanh, parity=-1,
     ),
     Primitive(
         "sin", sp.sin, r"\sin {0}", "sin({0})",
-        _spell("np.sin({0})", "torch.sin({0})"), mpmath.sin, parity=-1,
+        _spell("np.sin({0})", "torch.sin({0})", "math.sin({0})"), mpmath.sin, parity=-1,
     ),
     Primitive(
         "cos", sp.cos, r"\cos {0}", "cos({0})",
-        _spell("np.cos({0})", "torch.cos({0})"), mpmath.cos, parity=1,
+        _spell("np.cos({0})", "torch.cos({0})", "math.cos({0})"), mpmath.cos, parity=1,
     ),
     Primitive(
         "erf", sp.erf, r"\operatorname{{erf}} {0}", "erf({0})",
-        _spell("_erf({0}).astype(DTYPE)", "torch.erf({0})", _ERF_HELPER), mpmath.erf, parity=-1,
+        _spell(
+            "_erf({0}).astype(DTYPE)", "torch.erf({0})", "math.erf({0})", {"numpy": _ERF_HELPER}
+        ),
+        mpmath.erf, parity=-1,
     ),
     Primitive(
         "relu", relu, r"\operatorname{{relu}} {0}", "relu({0})",
-        _spell("np.maximum({0}, 0.0)", "torch.relu({0})"),
+        _spell("np.maximum({0}, 0.0)", "torch.relu({0})", "max({0}, 0.0)"),
         lambda u: u if u > 0 else mpmath.mpf(0), kinks=(0.0,),
     ),
     Primitive(
         "sigmoid", sigmoid, r"\sigma {0}", "σ({0})",
-        _spell("_sigmoid({0})", "torch.sigmoid({0})", _SIGMOID_HELPER),
+        _spell(
+            "_sigmoid({0})", "torch.sigmoid({0})", "_number_sigmoid({0})",
+            {"numpy": _SIGMOID_HELPER, "python": _SIGMOID_PYTHON},
+        ),
         lambda u: 1 / (1 + mpmath.exp(-u)), positive=True,
     ),
     Primitive(
         "softplus", softplus, r"\operatorname{{softplus}} {0}", "softplus({0})",
-        _spell("np.logaddexp(0.0, {0})", "torch.logaddexp({0}, torch.zeros_like({0}))"),
+        _spell(
+            "np.logaddexp(0.0, {0})", "_softplus({0})", "_number_softplus({0})",
+            {"torch": _SOFTPLUS_TORCH, "python": _SOFTPLUS_PYTHON},
+        ),
         lambda u: mpmath.log(1 + mpmath.exp(u)), positive=True,
     ),
     Primitive(
         "abs", sp.Abs, r"\left|{0}\right|", "|{0}|",
-        _spell("np.abs({0})", "torch.abs({0})"), mpmath.fabs,
+        _spell("np.abs({0})", "torch.abs({0})", "abs({0})"), mpmath.fabs,
         partials=(sp.sign,), kinks=(0.0,), parity=1,
     ),
     Primitive(
         "sign", sp.sign, r"\operatorname{{sign}} {0}", "sign({0})",
-        _spell("np.sign({0})", "torch.sign({0})"), mpmath.sign,
+        _spell("np.sign({0})", "torch.sign({0})", "math.copysign(float({0} != 0), {0})"),
+        mpmath.sign,
         partials=(lambda u: sp.Integer(0),), kinks=(0.0,), parity=-1,
     ),
     Primitive(
         "floor", sp.floor, r"\left\lfloor {0} \right\rfloor", "⌊{0}⌋",
-        _spell("np.floor({0})", "torch.floor({0})"), mpmath.floor,
+        _spell("np.floor({0})", "torch.floor({0})", "math.floor({0})"), mpmath.floor,
         partials=(lambda u: sp.Integer(0),), kinks=(0.0, 1.0),
     ),
     Primitive(
         "maximum", sp.Max, r"\max({0}, {1})", "max({0}, {1})",
-        _spell("np.maximum({0}, {1})", "torch.maximum({0}, {1})"), max,
+        _spell("np.maximum({0}, {1})", "torch.maximum({0}, {1})", "max({0}, {1})"), max,
         partials=(_larger, lambda a, b: _larger(b, a)), kinks=(0.0,), arity=2,
     ),
     Primitive(
         "minimum", sp.Min, r"\min({0}, {1})", "min({0}, {1})",
-        _spell("np.minimum({0}, {1})", "torch.minimum({0}, {1})"), min,
+        _spell("np.minimum({0}, {1})", "torch.minimum({0}, {1})", "min({0}, {1})"), min,
         partials=(lambda a, b: _larger(b, a), _larger), kinks=(0.0,), arity=2,
     ),
     Primitive(
         "power", sp.Pow, r"{0}^{{{1}}}", "{0}^{1}",
-        _spell("np.power({0}, {1})", "torch.pow({0}, {1})"), mpmath.power, arity=2,
+        _spell("({0}) ** ({1})", "({0}) ** ({1})", "({0}) ** ({1})"), mpmath.power, arity=2,
     ),
 )  # fmt: skip
 

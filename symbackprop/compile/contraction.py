@@ -1,0 +1,74 @@
+"""Contractions: in which order the factors of a summed product are multiplied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from itertools import combinations
+
+from symbackprop.calculus.normal import Index
+from symbackprop.compile.plan import Constant, Contract, Map, Reduce, Size, Value
+
+#: What a symbolic size counts for when costs are compared.
+_NOMINAL = 64
+
+
+def contract(factors: Sequence[Value], indices: Iterable[Index]) -> Value:
+    """``Σ_indices Π factors``, two factors at a time, the cheapest pair first.
+
+    An axis that one factor alone has is summed at once; an axis that no factor has
+    multiplies by its size.
+    """
+    left = list(factors)
+    open_axes = [axis for axis in indices if any(axis in f.axes for f in left)]
+    idle = [axis for axis in indices if axis not in open_axes]
+    left = [_reduced(f, _private(f, left, open_axes)) for f in left]
+    while len(left) > 1:
+        first, second = min(combinations(left, 2), key=_cost)
+        others = [f for f in left if f is not first and f is not second]
+        closing = [
+            axis
+            for axis in open_axes
+            if (axis in first.axes or axis in second.axes)
+            and not any(axis in f.axes for f in others)
+        ]
+        left = [*others, _pair(first, second, closing)]
+    return _repeated(left[0], idle)
+
+
+def _private(factor: Value, factors: Sequence[Value], axes: Iterable[Index]) -> list[Index]:
+    return [
+        axis
+        for axis in axes
+        if axis in factor.axes and not any(axis in f.axes for f in factors if f is not factor)
+    ]
+
+
+def _reduced(value: Value, over: Sequence[Index]) -> Value:
+    return Reduce("sum", value, over) if over else value
+
+
+def _pair(first: Value, second: Value, over: Sequence[Index]) -> Value:
+    """The product of two factors, summed over axes that no other factor has."""
+    if over and set(first.axes) != set(second.axes):
+        return Contract(first, second, over)
+    if over and len(first.axes) == 1:
+        return Contract(first, second, over)
+    ordered = sorted((first, second), key=lambda value: (not value.host, len(value.axes)))
+    return _reduced(Map("mul", ordered), over)
+
+
+def _cost(pair: tuple[Value, Value]) -> int:
+    """How many multiplications the pair takes."""
+    total = 1
+    for axis in {*pair[0].axes, *pair[1].axes}:
+        total *= int(axis.size) if axis.size.is_Integer else _NOMINAL
+    return total
+
+
+def _repeated(value: Value, idle: Sequence[Index]) -> Value:
+    for axis in idle:
+        extent = axis.size
+        size = Constant(Fraction(int(extent))) if extent.is_Integer else Size(extent)
+        value = Map("mul", [size, value])
+    return value

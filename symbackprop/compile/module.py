@@ -1,0 +1,294 @@
+"""Modules: planned functions as the text of one self-contained Python file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from symbackprop.compile.backend import Backend
+from symbackprop.compile.identifiers import Namespace
+from symbackprop.compile.plan import Assignment
+from symbackprop.compile.program import Plan
+from symbackprop.compile.writer import Writer
+from symbackprop.errors import CompileError
+from symbackprop.language import PRIMITIVES, Domain, Tensor
+from symbackprop.typeset import text_equation
+
+_WIDTH = 88
+_CHECK = '''\
+def _check_shapes(**arrays):
+    """Raise ValueError where a shape does not fit SHAPES; a letter is any one size."""
+    sizes = {}
+    for name, array in arrays.items():
+        shape, expected = tuple(array.shape), SHAPES[name]
+        fits = len(shape) == len(expected) and all(
+            extent == (sizes.setdefault(size, extent) if isinstance(size, str) else size)
+            for extent, size in zip(shape, expected)
+        )
+        if not fits:
+            raise ValueError(f"{name} has shape {shape}, expected {expected} with {sizes}")'''
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What a function returns: single tensors, then dictionaries from key to tensor."""
+
+    single: tuple[str, ...] = ()
+    keyed: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of an emitted module.
+
+    Attributes
+    ----------
+    name
+        Its identifier.
+    summary
+        The first line of its docstring.
+    plan
+        What it computes.
+    returned
+        What it returns.
+    objective
+        The scalar that derivatives are of, for the comments.
+    """
+
+    name: str
+    summary: str
+    plan: Plan
+    returned: Returned
+    objective: str = "L"
+
+
+@dataclass(frozen=True)
+class Module:
+    """The text of a module, and how its functions are called.
+
+    Attributes
+    ----------
+    source
+        The text.
+    parameters
+        By function, the names of the tensors it takes, in order.
+    """
+
+    source: str
+    parameters: Mapping[str, tuple[str, ...]]
+
+
+def write_module(
+    functions: Sequence[Function], backend: Backend, dtype: str, summary: str
+) -> Module:
+    """Write functions as one module that needs only the backend's library."""
+    names = Namespace(_reserved(functions, backend))
+    arguments = {t.name: t for f in functions for t in f.plan.program.arguments}
+    for name in arguments:
+        names.name(name)
+    bodies: list[str] = []
+    helpers: dict[str, None] = {}
+    uses_math = False
+    for function in functions:
+        body = _FunctionWriter(function, backend, names)
+        bodies.append(body.text())
+        helpers |= body.requirements.helpers
+        uses_math |= body.requirements.math
+    arrays = [t for t in arguments.values() if t.name not in _hosts(functions)]
+    parts = [
+        _header(summary, backend, uses_math),
+        f"DTYPE = {backend.dtypes[dtype]}",
+        *([_shape_table(arrays, names), _CHECK] if arrays else []),
+        *helpers,
+        *bodies,
+    ]
+    return Module(
+        _spaced(parts),
+        {f.name: tuple(t.name for t in f.plan.program.arguments) for f in functions},
+    )
+
+
+def _spaced(parts: Sequence[str]) -> str:
+    """Two blank lines around functions, one between other things."""
+    text = parts[0]
+    for before, part in zip(parts, parts[1:], strict=False):
+        function = re.match(r"def |@", part) or "\ndef " in before or before.startswith("def ")
+        text += ("\n\n\n" if function else "\n\n") + part
+    return text + "\n"
+
+
+def _header(summary: str, backend: Backend, uses_math: bool) -> str:
+    lines = [
+        f'"""{summary}',
+        "",
+        f"Written by symbackprop; needs only {backend.title}.",
+        '"""',
+        "",
+        *(["import math", ""] if uses_math else []),
+        backend.import_line,
+    ]
+    return "\n".join(lines)
+
+
+def _hosts(functions: Sequence[Function]) -> frozenset[str]:
+    return frozenset().union(*(function.plan.hosts for function in functions))
+
+
+def _reserved(functions: Sequence[Function], backend: Backend) -> Iterator[str]:
+    """The names an emitted module has for itself."""
+    yield from ("DTYPE", "SHAPES", "math", backend.module)
+    yield from (function.name for function in functions)
+    for primitive in PRIMITIVES.values():
+        for spelling in primitive.spellings.values():
+            yield from re.findall(r"^(?:def )?(\w+)", spelling.helper, re.MULTILINE)
+
+
+def _shape_table(arrays: Sequence[Tensor], names: Namespace) -> str:
+    rows = [f'    "{names.name(t.name)}": {_shape_text(t.shape, quoted=True)},' for t in arrays]
+    return "\n".join(["SHAPES = {", *rows, "}"])
+
+
+def _shape_text(shape: Sequence[sp.Expr], *, quoted: bool = False) -> str:
+    extents = [str(e) if e.is_Integer or not quoted else f'"{_printable(str(e))}"' for e in shape]
+    return f"({', '.join(extents)}{',' if len(extents) == 1 else ''})"
+
+
+def _printable(text: str) -> str:
+    """Text that cannot leave a comment, a docstring or a string."""
+    kept = "".join(letter if letter.isprintable() else " " for letter in text)
+    return kept.replace("\\", "/").replace('"', "'")
+
+
+class _FunctionWriter:
+    def __init__(self, function: Function, backend: Backend, names: Namespace) -> None:
+        self._function = function
+        self._plan = function.plan
+        self._backend = backend
+        self._names = names
+        self._arguments = self._plan.program.arguments
+        self._arrays = [t for t in self._arguments if t.name not in self._plan.hosts]
+        like = names.name(self._arrays[0].name) if self._arrays else ""
+        self._writer = Writer(backend, names, like)
+        self.requirements = self._writer.requirements
+
+    def text(self) -> str:
+        """The whole function."""
+        body = list(self._body())
+        lines = [
+            *self._backend.decorators(self._plan.guarded),
+            *_call(f"def {self._function.name}", self._identifiers(self._arguments), ":"),
+            *(f"    {line}".rstrip() for line in (*self._docstring(), *self._opening(), *body)),
+        ]
+        return "\n".join(lines)
+
+    def _identifiers(self, tensors: Sequence[Tensor]) -> list[str]:
+        return [self._names.name(tensor.name) for tensor in tensors]
+
+    def _docstring(self) -> list[str]:
+        rows = [
+            (
+                self._names.name(tensor.name),
+                _printable(_shape_text(tensor.shape)) if tensor.indices else "number",
+                self._meaning(tensor),
+            )
+            for tensor in self._arguments
+        ]
+        widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
+        table = [f"{a:{widths[0]}}  {b:{widths[1]}}  {c}".rstrip() for a, b, c in rows]
+        return [f'"""{self._function.summary}', "", *table, '"""']
+
+    def _meaning(self, tensor: Tensor) -> str:
+        if tensor.domain is Domain.LABEL:
+            return f"{tensor.role.value}: labels below {_printable(str(tensor.classes))}"
+        default = "" if tensor.value is None else f", usually {tensor.value!r}"
+        return f"{tensor.role.value}{default}"
+
+    def _opening(self) -> list[str]:
+        """Shape checks, and the sizes the body mentions; to be called after the body."""
+        lines: list[str] = []
+        if self._arrays:
+            keywords = [f"{name}={name}" for name in self._identifiers(self._arrays)]
+            lines += _call("_check_shapes", keywords)
+        missing = dict(self.requirements.sizes)
+        for tensor in self._arrays:
+            targets = ["_"] * len(tensor.shape)
+            for place, extent in enumerate(tensor.shape):
+                if extent in missing:
+                    del missing[extent]
+                    targets[place] = self._writer.size(extent)
+            if set(targets) - {"_"}:
+                comma = "," if len(targets) == 1 else ""
+                lines.append(f"{', '.join(targets)}{comma} = {self._names.name(tensor.name)}.shape")
+        if missing:
+            raise CompileError(
+                f"the size {next(iter(missing))} is the size of no array that is given",
+                remedy="give it as a number, or give an array that has it as an axis",
+            )
+        return lines
+
+    def _body(self) -> Iterator[str]:
+        section = None
+        waiting: list[Assignment] = []
+        for line in self._plan.lines:
+            waiting.append(line)
+            if line.equation is None:
+                continue
+            if line.origin != section:
+                section = line.origin
+                yield ""
+                if section:
+                    yield f"# --- {section}"
+            equation = text_equation(
+                line.equation, self._plan.program.tensors, objective=self._function.objective
+            )
+            yield f"# {_printable_comment(equation)}"
+            for assignment in waiting:
+                yield self._assigned(assignment)
+            waiting = []
+        yield ""
+        yield from self._return()
+
+    def _assigned(self, line: Assignment) -> str:
+        value = self._writer.line(line.value, line.axes)
+        return f"{self._names.name(line.name)} = {value}"
+
+    def _return(self) -> list[str]:
+        returned = self._function.returned
+        singles = [self._names.name(name) for name in returned.single]
+        if returned.keyed is None:
+            return [f"return {', '.join(singles)}"]
+        entries = [f"{_quoted(key)}: {self._names.name(name)}" for key, name in returned.keyed.items()]
+        opening = ", ".join([*singles, ""]) + "{"
+        return _wrapped(f"return {opening}", entries, "}")
+
+
+def _printable_comment(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _quoted(text: str) -> str:
+    # JSON's escapes mean the same in Python
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _call(opening: str, arguments: Sequence[str], end: str = "") -> list[str]:
+    return _wrapped(f"{opening}(", arguments, f"){end}")
+
+
+def _wrapped(opening: str, parts: Sequence[str], closing: str) -> list[str]:
+    """One line, or as many as needed to keep it from running over the page."""
+    single = f"{opening}{', '.join(parts)}{closing}"
+    if len(single) + 4 <= _WIDTH:
+        return [single]
+    lines = [opening]
+    for part in parts:
+        last = lines[-1]
+        if len(lines) == 1 or len(last) + len(part) + 6 > _WIDTH:
+            lines.append(f"    {part},")
+        else:
+            lines[-1] = f"{last} {part},"
+    return [*lines, closing]

@@ -1,0 +1,149 @@
+"""Programs: which equations to compute for which outputs, lowered to a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from symbackprop.calculus.convert import from_sympy, to_index
+from symbackprop.calculus.normal import Index, Poly
+from symbackprop.compile.lowering import Lowering
+from symbackprop.compile.plan import Assignment, Load, Map, Spread, Value, walk
+from symbackprop.compile.sharing import shared
+from symbackprop.compile.stability import stabilize
+from symbackprop.errors import EquationError, UnknownNameError
+from symbackprop.language import Domain, Equation, Role, Tensor, element_name, elements
+
+# Operations whose result may be infinite where a selection does not look.
+_RISKY = {"exp", "log", "div", "pow", "sqrt"}
+
+
+@dataclass(frozen=True)
+class Program:
+    """Equations in order of computation, and what is wanted of them.
+
+    Attributes
+    ----------
+    equations
+        Each uses what is given or what stands before it.
+    tensors
+        Every tensor they mention, by name.
+    outputs
+        Names of the tensors that are wanted; equations they do not need are dropped.
+    origins
+        By name of the tensor an equation defines: what it is for.
+    """
+
+    equations: tuple[Equation, ...]
+    tensors: Mapping[str, Tensor]
+    outputs: tuple[str, ...]
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        defined: set[str] = set()
+        names = {equation.name for equation in self.equations}
+        for equation in self.equations:
+            for used in _used(equation):
+                if used not in self.tensors:
+                    raise UnknownNameError("tensor", used, self.tensors, where=str(equation))
+                if used in names and used not in defined:
+                    raise EquationError(
+                        f"{used!r} is used before it is computed",
+                        where=str(equation),
+                        remedy="put its equation first",
+                    )
+            defined.add(equation.name)
+        for name in self.outputs:
+            if name not in names and name not in self.tensors:
+                raise UnknownNameError("output", name, names)
+
+    @cached_property
+    def live(self) -> tuple[Equation, ...]:
+        """The equations that the outputs need."""
+        wanted = set(self.outputs)
+        kept: list[Equation] = []
+        for equation in reversed(self.equations):
+            if equation.name in wanted:
+                kept.append(equation)
+                wanted.update(_used(equation))
+        return tuple(reversed(kept))
+
+    @cached_property
+    def arguments(self) -> tuple[Tensor, ...]:
+        """The tensors that must be given, in the order of the table."""
+        computed = {equation.name for equation in self.equations}
+        used = {name for equation in self.live for name in _used(equation)} | set(self.outputs)
+        return tuple(t for name, t in self.tensors.items() if name in used - computed)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A lowered program.
+
+    Attributes
+    ----------
+    program
+        What was lowered.
+    lines
+        Assignments in order.
+    hosts
+        The scalars that are plain Python numbers.
+    """
+
+    program: Program
+    lines: tuple[Assignment, ...]
+    hosts: frozenset[str]
+
+    @property
+    def guarded(self) -> bool:
+        """Whether a selection leaves out values that may overflow."""
+        return any(
+            isinstance(value, Map) and value.operation == "select" and _is_risky(value)
+            for line in self.lines
+            for value in walk(line.value)
+        )
+
+
+def is_host(tensor: Tensor) -> bool:
+    """Whether a given tensor is passed as a plain number: a scalar that is not learned."""
+    scalar = not tensor.indices and tensor.domain is not Domain.LABEL
+    return scalar and tensor.role in (Role.HYPERPARAMETER, Role.INPUT)
+
+
+def lower(program: Program) -> Plan:
+    """Lower a program: stabilise its equations, plan each, compute shared values once."""
+    definitions = {
+        equation.name: (tuple(to_index(idx) for idx in equation.indices), from_sympy(equation.rhs))
+        for equation in program.equations
+    }
+    lowering = Lowering(
+        program.tensors, (tensor.name for tensor in program.arguments if is_host(tensor))
+    )
+    lines: list[Assignment] = []
+    for equation in program.live:
+        axes, expr = definitions[equation.name]
+        value = _filling(lowering.value(stabilize(expr, definitions)), axes)
+        if value.host:
+            lowering.hosts.add(equation.name)
+        origin = program.origins.get(equation.name, "")
+        lines.append(Assignment(equation.name, axes, value, origin, equation))
+    return Plan(program, tuple(shared(lines)), frozenset(lowering.hosts))
+
+
+def _filling(value: Value, axes: Sequence[Index]) -> Value:
+    """The value with all axes of the tensor it is assigned to."""
+    return value if set(value.axes) == set(axes) else Spread(value, axes)
+
+
+def _used(equation: Equation) -> set[str]:
+    return {element_name(element) for element in elements(equation.rhs)}
+
+
+def _is_risky(value: Map) -> bool:
+    _, *branches = value.children
+    return any(
+        isinstance(inner, Map) and inner.operation in _RISKY
+        for branch in branches
+        for inner in walk(branch)
+    )

@@ -1,0 +1,109 @@
+"""PyTorch: tensors on a CPU or a GPU, without autograd; fit for `torch.compile`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from symbackprop.compile.backend import Backend
+from symbackprop.errors import CompileError
+from symbackprop.language import Spelling
+
+_SCATTER = """\
+def _scatter(values, labels, extent):
+    # rows that have the same label are added up
+    tail = values.shape[labels.ndim :]
+    rows = values.new_zeros((extent, *tail))
+    return rows.index_add(0, labels.reshape(-1), values.reshape(-1, *tail))"""
+
+
+class TorchBackend(Backend):
+    """Source that needs only PyTorch."""
+
+    name = "torch"
+    title = "PyTorch"
+    import_line = "import torch"
+    module = "torch"
+    dtypes = {"float32": "torch.float32", "float64": "torch.float64"}
+    devices = ("cpu", "cuda")
+
+    def decorators(self, guarded: bool) -> Sequence[str]:
+        """No autograd: the gradients are equations of their own."""
+        return ("@torch.no_grad()",)
+
+    def reduction(self, kind: str, argument: str, axes: Sequence[int] | None) -> str:
+        """``torch.sum(x, dim=1)``."""
+        function = {"sum": "torch.sum", "max": "torch.amax"}[kind]
+        if axes is None:
+            return f"{function}({argument})"
+        return f"{function}({argument}, dim={axes[0] if len(axes) == 1 else tuple(axes)})"
+
+    def transposition(self, argument: str, order: Sequence[int]) -> str:
+        """``x.T``, ``x.permute(0, 2, 1)``."""
+        if tuple(order) == (1, 0):
+            return f"{argument}.T"
+        return f"{argument}.permute({', '.join(map(str, order))})"
+
+    def selection(self, condition: str, yes: str, no: str) -> str:
+        """``torch.where(z > 0, u, 0.0)``."""
+        return f"torch.where({condition}, {yes}, {no})"
+
+    def cast(self, condition: str) -> str:
+        """``(z > 0).to(DTYPE)``."""
+        return f"{condition}.to(DTYPE)"
+
+    def root(self, argument: str) -> str:
+        """``torch.sqrt(x)``."""
+        return f"torch.sqrt({argument})"
+
+    def positions(self, extent: str, whole: bool, like: str) -> str:
+        """``torch.arange(K, device=x.device)``."""
+        dtype = "" if whole else "dtype=DTYPE, "
+        return f"torch.arange({extent}, {dtype}device={like}.device)"
+
+    def filled(self, shape: str, value: str, like: str) -> str:
+        """``torch.full((N, K), 1.0, dtype=DTYPE, device=x.device)``."""
+        return f"torch.full({shape}, {value}, dtype=DTYPE, device={like}.device)"
+
+    def spread(self, argument: str, shape: str) -> str:
+        """``torch.broadcast_to(x, (N, K)).contiguous()``."""
+        return f"torch.broadcast_to({argument}, {shape}).contiguous()"
+
+    def einsum(self, pattern: str, left: str, right: str) -> str:
+        """``torch.einsum("nij,njk->nik", a, b)``."""
+        return f'torch.einsum("{pattern}", {left}, {right})'
+
+    def scattered(self, values: str, labels: str, extent: str) -> Spelling:
+        """``_scatter(values, labels, K)``."""
+        return Spelling(f"_scatter({values}, {labels}, {extent})", _SCATTER)
+
+    def check_device(self, device: str) -> None:
+        """Raise `CompileError` if there is no GPU."""
+        import torch  # noqa: PLC0415 (lazy: half a second that NumPy users need not wait)
+
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            raise CompileError(
+                "device 'cuda' was asked for, but PyTorch sees no GPU here",
+                remedy="use device='cpu', or a PyTorch built for the GPU of this computer",
+            )
+
+    def owns(self, value: Any) -> bool:
+        """Whether it is a tensor; there is none before torch was imported."""
+        torch = sys.modules.get("torch")
+        return torch is not None and isinstance(value, torch.Tensor)
+
+    def array(self, value: Any, dtype: str, device: str) -> Any:
+        """The value as a tensor on the device, sharing memory where it can."""
+        import torch  # noqa: PLC0415 (lazy)
+
+        if not isinstance(value, torch.Tensor):
+            value = torch.as_tensor(np.require(value, dtype, ["C", "W"]))
+        return value.detach().to(device=device, dtype=getattr(torch, dtype))
+
+    def to_numpy(self, value: Any) -> Any:
+        """A tensor copied to the CPU if it is not there; a number of no rank."""
+        array = value.detach().cpu().numpy()
+        return array if array.ndim else array[()]
