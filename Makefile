@@ -21,6 +21,8 @@ demo: $(VENV)/.installed
 	$(BIN)/symbp verify
 	$(BIN)/symbp train
 
+# One thread a worker: two that both want two cores wait for each other.
+test: export OMP_NUM_THREADS = 1
 test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

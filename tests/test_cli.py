@@ -154,7 +154,15 @@ def test_derive_as_json():
     for gradient in document["gradients"].values():
         assert gradient["index"]
         assert gradient["matrix"]
-        assert {"rule", "before", "after", "why"} <= gradient["steps"][0].keys()
+    assert all(
+        {"target", "rule", "before", "after", "why"} <= step.keys() for step in document["steps"]
+    )
+    assert {step["target"] for step in document["steps"]} >= {
+        "z2",
+        "a1",
+        "z1",
+        *document["gradients"],
+    }
 
 
 def test_derive_by_chosen_tensors():
@@ -207,7 +215,7 @@ def test_models_that_cannot_be_read(command, model, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["derive", "--wrt", "W3"], "did you mean 'W"),
+        (["derive", "--wrt", "W11"], "did you mean 'W1'?"),
         (["derive", "--loss", "MSLoss"], "did you mean 'MSELoss'?"),
         (["derive", "--loss", "MSELoss(reduction=average)"], "'average' is not one of"),
         (["derive", "--loss", "MSELoss L1Loss"], "one loss is needed"),

@@ -185,7 +185,7 @@ def test_a_run_that_diverges_keeps_nothing(prices, tmp_path):
         ("--data iris --loss MSELoss(reduction=none)", "not reduced"),
         ("Linear(5,3) --data iris", "takes 5 inputs, but a row has 4 features"),
         ("Linear(4,2) --data iris", "out of range"),
-        ("ReLU --data iris", "out of range"),
+        ("ReLU --data iris", "no parameters to train"),
         ("--backend jax", "--backend"),
         ("--dtype float16", "--dtype"),
     ],

@@ -58,8 +58,14 @@ def sized(network: Sequential, data: Dataset) -> Sequential:
     Raises
     ------
     ModelError
-        If a size in between is left open.
+        If there is nothing to train, or a size in between is left open.
     """
+    if not network.parameter_names:
+        raise ModelError(
+            "the network has no parameters to train",
+            where=str(network),
+            remedy=f"add a layer that has some, such as Linear({data.features}, {data.outputs})",
+        )
     numbers = {_out_features(network): data.outputs, network.in_features: data.features}
     known = {str(extent): number for extent, number in numbers.items() if extent.free_symbols}
     network = network.with_sizes(known)
