@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -95,7 +94,17 @@ def test_a_defect_is_told_in_one_block_and_traced_on_demand(monkeypatch):
     assert "--debug" in result.stderr
     assert not result.stdout
     traced = CliRunner().invoke(cli, ["--debug", "derive"])
-    assert isinstance(traced.exception, RuntimeError)
+    assert traced.exit_code == 70
+    assert "Traceback" in traced.stderr
+    assert traced.stderr.endswith(result.stderr)
+
+
+def test_a_full_disk_is_no_defect(monkeypatch):
+    def fill(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("symbp.derive.deliver", fill)
+    assert symbp("derive", ok=2).stderr == "error: [Errno 28] No space left on device\n"
 
 
 def test_an_interruption_is_no_defect(monkeypatch):
@@ -285,20 +294,3 @@ def test_verify_exits_with_1_if_a_row_fails(monkeypatch):
     monkeypatch.setattr("symbp.verify.derive", lambda system: Wrong())
     assert "FAILED" in symbp("verify", ok=1).stdout
     assert json.loads(symbp("verify", "--json", ok=1).stdout)["ok"] is False
-
-
-# --- what the demo shows ----------------------------------------------------------------
-
-
-def test_parameters_kept_by_training_are_those_that_were_measured(tmp_path):
-    symbp("train", "--data", "iris", "--epochs", 40, "--lr", 0.01, "--out", tmp_path / "run")
-    settings = json.loads((tmp_path / "run" / "settings.json").read_text("utf-8"))
-    kept = np.load(tmp_path / "run" / "parameters.npz", allow_pickle=False)
-    assert settings["model"] == "Linear(4, 16) ReLU Linear(16, 3)"
-    assert {name: kept[name].shape for name in kept} == {
-        "W1": (16, 4),
-        "b1": (16,),
-        "W2": (3, 16),
-        "b2": (3,),
-    }
-    assert settings["metrics"]["accuracy"] > 0.9

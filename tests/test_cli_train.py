@@ -2,12 +2,14 @@
 
 import json
 import re
+import warnings
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import symbackprop.train.run
+from symbackprop.train.data import load, split
 from symbp.main import cli
 
 EPOCH = re.compile(r"Epoch \[(\d+)/(\d+)\], Loss: (\d+\.\d{4})")
@@ -58,6 +60,7 @@ def test_lines_come_in_order_and_progress_stays_off_a_pipe():
     assert heads == ["data", "model", "loss", "gradient", "Epoch", "Epoch", "Epoch", "held"]
     assert EPOCH.fullmatch(lines[4])
     assert "120 rows to learn from, 30 held out" in lines[0]
+    assert lines[2] == "loss: CrossEntropyLoss; optimizer: Adam; batches of 15"
 
 
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
@@ -119,7 +122,7 @@ def test_optimizers_and_schedules_are_taken_by_name():
         *("--optimizer", "SGD(momentum=0.9, nesterov=True)"),
         *("--schedule", "StepLR(step_size=2, gamma=0.5)"),
     )
-    (shown,) = re.findall(r"optimizer: (.*)", result.stdout)
+    (shown,) = re.findall(r"optimizer: (.*);", result.stdout)
     for part in ("SGD(", "lr=0.05", "momentum=0.9", "nesterov=True", "weight_decay=0.01", "StepLR"):
         assert part in shown
     assert losses(result) != losses(train(*common, "--optimizer", "SGD(momentum=0.9)"))
@@ -142,6 +145,22 @@ def test_what_is_kept(tmp_path):
     assert len(settings["features"]["mean"]) == 4
 
 
+def test_what_is_kept_is_what_was_measured(tmp_path):
+    train("--data", "iris", "--epochs", 40, "--seed", 5, "--out", tmp_path / "run")
+    kept = dict(np.load(tmp_path / "run" / "parameters.npz", allow_pickle=False))
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text("utf-8"))
+    assert settings["model"] == "Linear(4, 16) ReLU Linear(16, 3)"
+    data = load("iris")
+    rows = (data.x - settings["features"]["mean"]) / settings["features"]["scale"]
+    held_out = split(data, seed=5).held_out
+    places = [np.flatnonzero(np.isclose(rows, row).all(axis=1))[0] for row in held_out.x]
+    hidden = np.maximum(rows[places] @ kept["W1"].T + kept["b1"], 0)
+    predicted = (hidden @ kept["W2"].T + kept["b2"]).argmax(axis=1)
+    accuracy = np.mean(predicted == data.y[places])
+    assert settings["metrics"]["accuracy"] == pytest.approx(accuracy)
+    assert accuracy > 0.8
+
+
 def test_a_gradient_that_differs_from_autograd_s_stops_the_run(monkeypatch, tmp_path):
     honest = symbackprop.train.run.autograd_gradients
 
@@ -158,9 +177,10 @@ def test_a_gradient_that_differs_from_autograd_s_stops_the_run(monkeypatch, tmp_
 
 def test_a_run_that_diverges_keeps_nothing(prices, tmp_path):
     arguments = ["--data", prices, "--target", "price", "--optimizer", "SGD", "--lr", 1e6]
-    with np.errstate(all="ignore"):
+    with warnings.catch_warnings(action="error"):
         result = train(*arguments, "--out", tmp_path / "run", ok=2)
     assert "smaller learning rate" in result.stderr
+    assert result.stderr.startswith("error: ")
     assert not list(tmp_path.iterdir())
 
 

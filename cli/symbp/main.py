@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from traceback import print_exception
 from typing import Any
 
 import click
@@ -56,33 +57,31 @@ class Commands(click.Group):
         """Run the command; show what went wrong as one block, and exit with its code."""
         try:
             return super().invoke(ctx)
-        except SymbackpropError as error:
-            if ctx.params["debug"]:
-                raise
-            _complain(str(error))
-            ctx.exit(error.exit_code)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except KeyboardInterrupt:
-            _complain("interrupted")
-            ctx.exit(_INTERRUPTED)
         except BrokenPipeError:
             # Whoever read the output has had enough; Python flushes once more at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(_BROKEN_PIPE)
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             if ctx.params["debug"]:
-                raise
-            _complain(
-                f"{type(error).__name__}: {error}\n"
-                "  this is a defect in symbackprop; symbp --debug … shows where"
-            )
-            ctx.exit(_DEFECT)
+                print_exception(error)
+            message, code = _told(error)
+            click.secho("error: ", fg="red", bold=True, err=True, nl=False)
+            click.echo(message, err=True)
+            ctx.exit(code)
 
 
-def _complain(message: str) -> None:
-    click.secho("error: ", fg="red", bold=True, err=True, nl=False)
-    click.echo(message, err=True)
+def _told(error: BaseException) -> tuple[str, int]:
+    """What to say of an error, and the exit code that goes with it."""
+    if isinstance(error, SymbackpropError):
+        return str(error), error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", _INTERRUPTED
+    if isinstance(error, OSError):  # such as a full disk
+        return str(error), SymbackpropError.exit_code
+    hint = "this is a defect in symbackprop; symbp --debug … shows where"
+    return f"{type(error).__name__}: {error}\n  {hint}", _DEFECT
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

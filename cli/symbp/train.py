@@ -18,7 +18,7 @@ from symbackprop.library import LOSSES, OPTIMIZERS, SCHEDULES, Optimizer
 from symbackprop.train import checkpoints
 from symbackprop.train.checkpoints import Checkpoint
 from symbackprop.train.data import load, split
-from symbackprop.train.fitting import loss_for, needs_of, network_for, sized
+from symbackprop.train.fitting import batch_size_for, loss_for, needs_of, network_for, sized
 from symbackprop.train.loop import Epoch, Regime
 from symbackprop.train.run import Engine, Run, Task
 from symbp.common import read_network
@@ -33,7 +33,7 @@ class Request:
     target: str | None
     loss: str | None
     epochs: int
-    batch_size: int
+    batch_size: int | None
     optimizer: str
     lr: float | None
     schedule: str | None
@@ -61,7 +61,11 @@ class Request:
     help="The loss; by default CrossEntropyLoss for labels, MSELoss for numbers.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), default=100, show_default=True)
-@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    help="By default 64, or an eighth of the rows where they are few.",
+)
 @click.option(
     "--optimizer",
     default="Adam",
@@ -131,12 +135,13 @@ def command(**options: Any) -> None:
 def _task(request: Request) -> Task:
     """What to train, with all that was not given chosen to fit the rest."""
     optimizer = _optimizer(request)
-    regime = Regime(request.epochs, request.batch_size, request.seed)
     loss = None if request.loss is None else read_one(request.loss, LOSSES)
     network = None if request.model is None else read_network(request.model)
     data = load(request.data, needs_of(network, loss), target=request.target)
     network = network_for(data) if network is None else sized(network, data)
     parts = split(data, request.seed)
+    batch_size = request.batch_size or batch_size_for(parts.train)
+    regime = Regime(request.epochs, batch_size, request.seed)
     return Task(network, loss or loss_for(data), optimizer, parts, regime)
 
 
@@ -160,7 +165,9 @@ def _describe(task: Task) -> None:
         f"{len(train.x)} rows to learn from, {len(held_out.x)} held out"
     )
     click.echo(f"model: {_text(task)}")
-    click.echo(f"loss: {task.loss}; optimizer: {task.optimizer}")
+    click.echo(
+        f"loss: {task.loss}; optimizer: {task.optimizer}; batches of {task.regime.batch_size}"
+    )
 
 
 def _text(task: Task) -> str:
@@ -169,19 +176,24 @@ def _text(task: Task) -> str:
 
 def _shown(epochs: Iterable[Epoch], count: int) -> Iterator[Epoch]:
     """Print a line for each epoch as it ends, with a bar where a person is watching."""
-    watched = sys.stderr.isatty()
-    with Progress(
-        console=Console(stderr=True),
+    terminal = Console(stderr=True)
+    bar = Progress(
+        console=terminal,
         transient=True,
-        disable=not watched,
+        disable=not terminal.is_terminal,
+        redirect_stdout=False,
         redirect_stderr=False,
-        # Lines go above the bar on a terminal; into a file or a pipe they go untouched.
-        redirect_stdout=watched and sys.stdout.isatty(),
-    ) as progress:
-        bar = progress.add_task("training", total=count)
+    )
+    with bar:
+        training = bar.add_task("training", total=count)
         for epoch in epochs:
-            click.echo(f"Epoch [{epoch.number}/{count}], Loss: {epoch.loss:.4f}")
-            progress.advance(bar)
+            line = f"Epoch [{epoch.number}/{count}], Loss: {epoch.loss:.4f}"
+            if terminal.is_terminal and sys.stdout.isatty():
+                # On one screen the line goes above the bar, which only the bar can do.
+                terminal.print(line, markup=False, highlight=False)
+            else:
+                click.echo(line)
+            bar.advance(training)
             yield epoch
 
 
@@ -195,7 +207,7 @@ def _settings(request: Request, task: Task, metrics: Mapping[str, float]) -> dic
         "target": request.target,
         "classes": list(task.parts.train.classes),
         "epochs": request.epochs,
-        "batch_size": request.batch_size,
+        "batch_size": task.regime.batch_size,
         "backend": request.backend,
         "dtype": request.dtype,
         "seed": request.seed,

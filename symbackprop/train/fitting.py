@@ -19,6 +19,8 @@ from symbackprop.train.datasets import Dataset, Needs
 # A hidden layer for data of few features, and for data of many.
 _NARROW, _WIDE = 16, 128
 _MANY_FEATURES = 32
+# Steps are cheap; an epoch should have a few.
+_BATCH = 64
 
 
 def needs_of(network: Sequential | None, loss: Loss | None) -> Needs:
@@ -50,6 +52,11 @@ def network_for(data: Dataset) -> Sequential:
     """A network with one hidden layer that takes the data's features and gives its outputs."""
     width = _WIDE if data.features >= _MANY_FEATURES else _NARROW
     return Sequential(Linear(data.features, width), ReLU(), Linear(width, data.outputs))
+
+
+def batch_size_for(data: Dataset) -> int:
+    """64, or an eighth of the rows where they are few."""
+    return max(1, min(_BATCH, len(data.x) // 8))
 
 
 def sized(network: Sequential, data: Dataset) -> Sequential:

@@ -139,7 +139,9 @@ class Training:
             rows = order[start : start + self._regime.batch_size]
             batch = {name: array[rows] for name, array in self._data.items()}
             self._taken += 1
-            loss, changed = self._step({**self.values, **batch, "t": self._taken})
+            # A loss that overflows is met by `epochs`; NumPy need not warn of it as well.
+            with np.errstate(all="ignore"):
+                loss, changed = self._step({**self.values, **batch, "t": self._taken})
             self.values.update(changed)
             # Not read as a number before the epoch is over: a GPU need not be waited for.
             total = total + loss * len(rows)
