@@ -1,9 +1,14 @@
 """Golden files: texts a test compares with, rewritten by ``pytest --update``."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# Several workers share few cores; OpenMP threads that spin for each other bring them to a halt.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -45,6 +45,8 @@ from symbackprop.language import (
     primitive_of,
     size_of,
 )
+
+Factors: TypeAlias = tuple[tuple[Node, Fraction], ...]
 
 _RELATIONS: Mapping[type, tuple[str, bool]] = {
     sp.StrictGreaterThan: (">", False),
@@ -253,8 +255,9 @@ class SympyWriter:
         return self._access(access, {i: _idx(i) for i in access.free})
 
     def _term(self, term: Term, letters: Mapping[Index, sp.Idx]) -> sp.Expr:
-        coefficient = sp.Rational(term.coefficient.numerator, term.coefficient.denominator)
-        factors = [self._factor(base, exponent, letters) for base, exponent in term.factors]
+        value, bases = _without_fractions_in_groups(term)
+        coefficient = sp.Rational(value.numerator, value.denominator)
+        factors = [self._factor(base, exponent, letters) for base, exponent in bases]
         coefficient, factors = _pleasant_sign(coefficient, factors)
         if len(factors) == 1 and coefficient != 1 and factors[0].is_Add:
             return sp.Mul(coefficient, factors[0], evaluate=False)
@@ -330,6 +333,21 @@ def _reading_order(binder: Binder) -> list[Index]:
 
 def _idx(index: Index) -> sp.Idx:
     return sp.Idx(sp.Symbol(index.name, integer=True), index.size)
+
+
+def _without_fractions_in_groups(term: Term) -> tuple[Fraction, Factors]:
+    """A term's coefficient moved into a sum that has fractions anyway: 9/10·(a + b/27)."""
+    size = abs(term.coefficient)
+    for place, (base, exponent) in enumerate(term.factors):
+        if size != 1 and exponent == 1 and isinstance(base, Group) and _has_fractions(base):
+            inner = Group(Poly(t.scaled(size) for t in base.poly.terms))
+            factors = (*term.factors[:place], (inner, exponent), *term.factors[place + 1 :])
+            return term.coefficient / size, factors
+    return term.coefficient, term.factors
+
+
+def _has_fractions(group: Group) -> bool:
+    return any(term.coefficient.denominator != 1 for term in group.poly.terms)
 
 
 def _apply(name: str, arguments: list[sp.Expr]) -> sp.Expr:

@@ -147,7 +147,8 @@ class Rule:
     shape
         The equality in one line, left → right.
     caption
-        Why the step holds; ``{used}`` names the definitions or facts it used.
+        Why the step holds, in English; ``{used}`` names the definitions or facts it
+        used. Other languages have a phrase under the rule's name in `typeset.words`.
     apply
         From an expression and what is known to the rewritten expression.
     """
@@ -368,7 +369,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "contract-delta",
         "Σⱼ δ(j,k)·f(j) → f(k)",
-        "the Kronecker deltas pick one index out of each sum",
+        "each Kronecker delta picks one index out of its sum",
         contract_deltas,
     ),
     Rule(
@@ -381,13 +382,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "constant-sum",
         "Σₖ pₖ → 1  when the definitions of p show it",
-        "this sum is constant by the definition of {used}",
+        "a sum that is constant by the definition of {used}",
         constant_sums,
     ),
     Rule(
         "fold-sum",
         "Σᵢ xᵢ·… → m·…  when m = Σᵢ xᵢ",
-        "recognise the forward value {used}",
+        "recognise the forward value {used}, a sum",
         fold_sums,
     ),
     Rule(
@@ -402,7 +403,7 @@ RULES: tuple[Rule, ...] = (
 CHAIN_RULE = Rule(
     "chain-rule",
     "∂L/∂x → Σ ∂L/∂u · ∂u/∂x over all u that use x",
-    "the chain rule: sum over everything that uses {used}",
+    "sum over everything that uses {used}",
     lambda expr, context: Application(expr),
 )
 INLINE_ADJOINT = Rule(

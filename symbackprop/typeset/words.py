@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from symbackprop.calculus import ALL_RULES
 from symbackprop.errors import UnknownNameError
 
 _EN = {
@@ -23,15 +24,7 @@ _EN = {
     "parameter": "parameter",
     "hyperparameter": "hyperparameter",
     # rules
-    "chain-rule": "sum over everything that uses {used}",
-    "inline-adjoint": "insert the adjoint of {used}",
-    "contract-delta": "each Kronecker delta picks one index out of its sum",
-    "fold-definition": "recognise the forward value {used}",
-    "use-fact": "by the declared fact {used}",
-    "constant-sum": "a sum that is constant by the definition of {used}",
-    "fold-sum": "recognise the forward value {used}, a sum",
-    "expand": "multiply out: terms cancel",
-    "factor": "take out the common factor",
+    **{name: rule.caption for name, rule in ALL_RULES.items()},
     "matrix-form": "the same with matrices",
     # notes on notation
     "note-bracket": "[condition] is 1 where the condition holds, else 0",

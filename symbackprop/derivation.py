@@ -1,0 +1,237 @@
+"""The front door: derive a system, then read, compile and check what came out.
+
+>>> from symbackprop.library import Linear, MSELoss, ReLU, Sequential
+>>> net = Sequential(Linear(10, 20), ReLU(), Linear(20, 1))
+>>> d = derive(net.system(MSELoss()))
+>>> print(d.gradients["W1"])
+∂L/∂W1[j,i] = Σₙ δ1[n,j]·x[n,i]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from symbackprop.calculus import Backward, Step, derive_backward
+from symbackprop.compile import (
+    CompiledFunction,
+    TrainingStep,
+    compile_backward,
+    compile_training_step,
+)
+from symbackprop.language import Equation, System, Tensor
+from symbackprop.library import Optimizer
+from symbackprop.typeset import (
+    Convention,
+    Detail,
+    Notation,
+    json_derivation,
+    latex_derivation,
+    latex_equation,
+    markdown_derivation,
+    text_derivation,
+    text_equation,
+)
+from symbackprop.verify import Report, verify_backward
+
+
+@dataclass(frozen=True)
+class DerivedEquation(Equation):
+    """An equation that knows its tensors, so that it can typeset itself."""
+
+    tensors: Mapping[str, Tensor] = field(repr=False, compare=False, default_factory=dict)
+    objective: str = field(repr=False, compare=False, default="L")
+
+    def latex(self, notation: Notation = "index", convention: Convention = "row") -> str:
+        """The equation in LaTeX; index notation where it has no matrix form."""
+        return latex_equation(self, self.tensors, notation, convention, objective=self.objective)
+
+    def __str__(self) -> str:
+        return text_equation(self, self.tensors, objective=self.objective)
+
+
+class Equations(Mapping[str, DerivedEquation]):
+    """Derived equations by tensor name."""
+
+    def __init__(self, equations: Mapping[str, Equation], backward: Backward) -> None:
+        self._equations = equations
+        self._backward = backward
+
+    def __getitem__(self, name: str) -> DerivedEquation:
+        equation = self._equations[name]
+        return DerivedEquation(
+            equation.lhs,
+            equation.rhs,
+            self._backward.tensors,
+            str(self._backward.system.objective),
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._equations)
+
+    def __len__(self) -> int:
+        return len(self._equations)
+
+    def __repr__(self) -> str:
+        return "\n".join(str(equation) for equation in self.values())
+
+
+class Derivation:
+    """The gradients of one system, with every step that led to them.
+
+    Attributes
+    ----------
+    backward
+        The record that the calculus left.
+    """
+
+    def __init__(self, backward: Backward) -> None:
+        self.backward = backward
+
+    @property
+    def system(self) -> System:
+        """The forward equations."""
+        return self.backward.system
+
+    @property
+    def tensors(self) -> Mapping[str, Tensor]:
+        """All tensors by name, the adjoints (``dW1``) among them."""
+        return self.backward.tensors
+
+    @property
+    def gradients(self) -> Equations:
+        """By name of the tensor differentiated by: ``d.gradients["W1"]``."""
+        return Equations(self.backward.gradients, self.backward)
+
+    @property
+    def adjoints(self) -> Equations:
+        """The objective's derivative by each intermediate, from the objective backwards."""
+        return Equations(self.backward.adjoints, self.backward)
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """Every application of a rule, in order."""
+        return self.backward.steps
+
+    def latex(
+        self,
+        notation: Notation = "index",
+        steps: Detail = "none",
+        convention: Convention = "row",
+    ) -> str:
+        """The derivation as one ``align*`` environment (amsmath, amssymb)."""
+        return latex_derivation(self.backward, notation, steps, convention)
+
+    def text(
+        self,
+        notation: Notation = "index",
+        steps: Detail = "none",
+        convention: Convention = "row",
+    ) -> str:
+        """The derivation in Unicode, for a terminal."""
+        return text_derivation(self.backward, notation, steps, convention)
+
+    def markdown(
+        self,
+        notation: Notation = "index",
+        steps: Detail = "none",
+        convention: Convention = "row",
+    ) -> str:
+        """The derivation in Markdown with LaTeX formulas, as GitHub renders it."""
+        return markdown_derivation(self.backward, notation, steps, convention)
+
+    def json(self, convention: Convention = "row") -> dict[str, Any]:
+        """The derivation as plain data; see `symbackprop.typeset.json_derivation`."""
+        return json_derivation(self.backward, convention)
+
+    def compile(
+        self,
+        backend: str = "numpy",
+        *,
+        dtype: Literal["float32", "float64"] = "float64",
+        device: str = "cpu",
+    ) -> CompiledFunction:
+        """Compile objective and gradients into one function.
+
+        Parameters
+        ----------
+        backend
+            ``"numpy"`` or ``"torch"``.
+        dtype
+            The floating-point type of everything but labels.
+        device
+            ``"cpu"`` or ``"cuda"``; the latter with torch only.
+
+        Returns
+        -------
+        CompiledFunction
+            ``f(values) -> (loss, gradients)``, both keyed by name; ``f.source`` is
+            the generated module.
+        """
+        return compile_backward(self.backward, backend, dtype=dtype, device=device)
+
+    def training_step(
+        self,
+        optimizer: Optimizer,
+        backend: str = "numpy",
+        *,
+        dtype: Literal["float32", "float64"] = "float64",
+        device: str = "cpu",
+    ) -> TrainingStep:
+        """Compile forward pass, backward pass and the optimizer's update into one function.
+
+        Returns
+        -------
+        TrainingStep
+            ``step(values) -> (loss, changed)``: the new parameters and optimizer state by
+            name; ``step.source`` is the generated module.
+        """
+        return compile_training_step(self.backward, optimizer, backend, dtype=dtype, device=device)
+
+    def verify(
+        self,
+        *,
+        seed: int = 0,
+        sizes: Mapping[str, int] | None = None,
+        backends: Sequence[str] = ("numpy", "torch"),
+    ) -> Report:
+        """Check the gradients, and the code of each backend, against independent oracles.
+
+        Parameters
+        ----------
+        seed
+            Of the point at which everything is evaluated.
+        sizes
+            Numbers for symbolic sizes; different primes if not given.
+        backends
+            Whose code to check; an empty sequence checks the equations alone.
+        """
+        compiled = {backend: self.compile(backend, dtype="float64") for backend in backends}
+        return verify_backward(self.backward, compiled, seed=seed, sizes=sizes)
+
+    def _repr_latex_(self) -> str:
+        return self.latex()
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+def derive(system: System, wrt: Sequence[str] | None = None) -> Derivation:
+    """Derive the gradients of a system's objective.
+
+    Parameters
+    ----------
+    system
+        Equations with a scalar objective, such as ``net.system(sb.MSELoss())``.
+    wrt
+        Names of the tensors to differentiate by; all parameters if None.
+
+    Raises
+    ------
+    EquationError
+        If the system has no objective, or there is nothing to differentiate by.
+    UnknownNameError
+        If a name in `wrt` is not in the system.
+    """
+    return Derivation(derive_backward(system, wrt))

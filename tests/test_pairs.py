@@ -1,0 +1,134 @@
+"""Every layer × loss × backend of the library against PyTorch, from the registries.
+
+A new layer, loss or backend is in here without being asked. Sizes are different primes,
+batch and widths above 1; the kinks have a section of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+import symbackprop as sb
+from symbackprop.compile import BACKENDS
+from symbackprop.verify import autograd_gradients
+from symbackprop.verify.modules import module_gradients
+from symbackprop.verify.sampling import choose_sizes, draw
+
+#: Arguments worth trying besides the defaults.
+VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "Linear": [{"bias": False}],
+    "LeakyReLU": [{"negative_slope": 0.3}],
+    "ELU": [{"alpha": 0.7}],
+    "GELU": [{"approximate": "tanh"}],
+    "Softplus": [{"beta": 2.0, "threshold": 1.0}],
+    "SmoothL1Loss": [{"beta": 0.5}],
+    "HuberLoss": [{"delta": 0.5}],
+    "CrossEntropyLoss": [
+        {"label_smoothing": 0.1},
+        {"target": "probabilities"},
+        {"target": "probabilities", "label_smoothing": 0.1},
+    ],
+    "KLDivLoss": [{"log_target": True}],
+}
+#: What must come before a loss for its input to be in its domain.
+HEADS = {"BCELoss": "Sigmoid", "NLLLoss": "LogSoftmax", "KLDivLoss": "LogSoftmax"}
+#: Relative to the largest element of the gradient (or of all gradients, for one that is 0).
+TOLERANCE = 1e-10
+
+
+def layers() -> Iterator[sb.Layer]:
+    for name, cls in sb.LAYERS.items():
+        sizes = (7, 7) if name == "Linear" else ()
+        for variant in [{}, *VARIANTS.get(name, [])]:
+            yield cls(*sizes, **variant)
+
+
+def losses() -> Iterator[sb.Loss]:
+    for name, cls in sb.LOSSES.items():
+        for variant, reduction in product([{}, *VARIANTS.get(name, [])], cls.reductions):
+            yield cls(reduction=reduction, **variant)
+
+
+def network(layer: sb.Layer, loss: sb.Loss) -> sb.Sequential:
+    head = HEADS.get(type(loss).__name__)
+    tail = [sb.LAYERS[head]()] if head else []
+    return sb.Sequential(sb.Linear(5, 7), layer, sb.Linear(7, 3), *tail)
+
+
+def assert_close(found: Any, expected: Any, scale: float, what: str) -> None:
+    error = float(np.max(np.abs(np.asarray(found) - np.asarray(expected)))) / scale
+    assert np.shape(found) == np.shape(expected), what
+    assert error <= TOLERANCE, f"{what}: {error:.1e}"
+
+
+def compare(derivation: sb.Derivation, values: dict[str, np.ndarray]) -> None:
+    """Objective and gradients of every backend, against autograd and the real modules."""
+    names = list(derivation.gradients)
+    references = {"autograd": autograd_gradients(derivation.system, values, names)}
+    sizes = choose_sizes(derivation.system, {"N": len(values["x"])})
+    if all(derivation.system.tensors[name].role is sb.Role.PARAMETER for name in names):
+        modules = module_gradients(derivation.system, values, sizes)
+        assert modules is not None
+        references["torch.nn"] = modules
+    for backend in BACKENDS:
+        loss, gradients = derivation.compile(backend)(values)
+        for oracle, (expected_loss, expected) in references.items():
+            whole = max(float(np.max(np.abs(e))) for e in expected.values())
+            assert_close(loss, expected_loss, max(1.0, abs(expected_loss)), f"{backend} {oracle}")
+            for name in names:
+                scale = float(np.max(np.abs(expected[name]))) or whole or 1.0
+                what = f"{name}, {backend} against {oracle}"
+                assert_close(gradients[name], expected[name], max(scale, 1e-6 * whole), what)
+
+
+def check(layer: sb.Layer, loss: sb.Loss) -> None:
+    derivation = sb.derive(network(layer, loss).system(loss))
+    sizes = choose_sizes(derivation.system, {"N": 2})
+    compare(derivation, draw(derivation.system, sizes, seed=1).arrays())
+
+
+@pytest.mark.parametrize("loss", [cls() for cls in sb.LOSSES.values()], ids=str)
+@pytest.mark.parametrize("layer", list(layers()), ids=str)
+def test_every_layer_with_every_loss(layer: sb.Layer, loss: sb.Loss) -> None:
+    check(layer, loss)
+
+
+@pytest.mark.parametrize("loss", list(losses()), ids=str)
+def test_every_reduction_and_argument_of_every_loss(loss: sb.Loss) -> None:
+    check(sb.Tanh(), loss)
+
+
+#: Zero and both sides of it; both sides of every other threshold of the library.
+KINKS = np.array([0.0, 1e-9, -1e-9, 0.5, 0.5 + 1e-9, 0.5 - 1e-9, 1.0, 1.0 + 1e-9, 20.0, 21.0, -3.0])
+
+
+@pytest.mark.parametrize("layer", [a for a in layers() if a.weights == ()], ids=str)
+def test_activations_at_and_beside_their_kinks(layer: sb.Layer) -> None:
+    derivation = sb.derive(sb.Sequential(layer).system(sb.MSELoss()), wrt=["x"])
+    x = np.stack([KINKS, -KINKS, KINKS[::-1]])
+    compare(derivation, {"x": x, "y": np.linspace(-1.0, 1.0, x.size).reshape(x.shape)})
+
+
+@pytest.mark.parametrize(
+    "loss", [one for one in losses() if one.target_kind is sb.TargetKind.REAL], ids=str
+)
+def test_losses_at_and_beside_their_kinks(loss: sb.Loss) -> None:
+    derivation = sb.derive(sb.Sequential(sb.Identity()).system(loss), wrt=["x"])
+    y = np.full((3, KINKS.size), 0.25)
+    values = {"x": y + np.stack([KINKS, -KINKS, KINKS[::-1]]), "y": y}
+    if loss.reduction == "none":
+        values["g"] = np.linspace(0.5, 2.0, y.size).reshape(y.shape)
+    compare(derivation, values)
+
+
+def test_relu_at_zero_is_zero_on_every_backend() -> None:
+    """PyTorch's choice; a compiled ReLU elsewhere gives 1 here."""
+    derivation = sb.derive(sb.Sequential(sb.ReLU()).system(sb.MSELoss(reduction="sum")), wrt=["x"])
+    for backend in BACKENDS:
+        _, gradients = derivation.compile(backend)({"x": np.zeros((2, 3)), "y": np.ones((2, 3))})
+        assert np.array_equal(gradients["x"], np.zeros((2, 3)))
