@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from symbackprop.calculus import derive_backward
 from symbackprop.compile import BACKENDS, compile_backward, compile_training_step
@@ -22,6 +23,8 @@ from symbackprop.verify import autograd_gradients
 _TOLERANCES = {"float64": 1e-10, "float32": 1e-4}
 # Rows that the gradient is checked on before training.
 _CHECKED_ROWS = 16
+# Below this many multiplications in a forward pass, one thread is as fast as several.
+_SMALL_STEP = 2**24
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,17 @@ class Run:
 
     def epochs(self) -> Iterator[Epoch]:
         """Train, and tell what each epoch has shown as it ends."""
-        return self._training.epochs()
+        with threadpool_limits(limits=self._threads()):
+            yield from self._training.epochs()
+
+    def _threads(self) -> int | None:
+        """How many threads a product of matrices may use; None for as many as there are.
+
+        Threads that share a small product mostly wait for each other, and on a busy
+        machine for much longer than the product takes.
+        """
+        weights = sum(tensor.size for tensor in self.parameters.values())
+        return 1 if weights * self._task.regime.batch_size < _SMALL_STEP else None
 
     def metrics(self) -> dict[str, float]:
         """How good the network is on the held-out rows, by name of the measure."""
