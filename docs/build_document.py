@@ -119,11 +119,11 @@ def checked(derivation: sb.Derivation, **options: object) -> str:
     tolerances: dict[str, float] = {}
     for row in report.rows:
         tolerances[row.oracle] = max(row.tolerance, tolerances.get(row.oracle, 0.0))
-    lines = [
-        f"- `{oracle}`: {sum(row.oracle == oracle for row in report.rows)} comparisons, "
-        f"each to a relative error below {tolerance:.0e}"
-        for oracle, tolerance in tolerances.items()
-    ]
+    lines = []
+    for oracle, tolerance in tolerances.items():
+        count = sum(row.oracle == oracle for row in report.rows)
+        plural = "comparison" if count == 1 else "comparisons, each"
+        lines.append(f"- `{oracle}`: {count} {plural} to a relative error below {tolerance:.0e}")
     return "Checked against independent oracles:\n\n" + "\n".join(lines)
 
 
