@@ -7,7 +7,8 @@ from fractions import Fraction
 from itertools import combinations
 
 from symbackprop.calculus.normal import Index
-from symbackprop.compile.plan import Constant, Contract, Map, Reduce, Size, Value
+from symbackprop.compile.build import negative, product, without_signs
+from symbackprop.compile.plan import Constant, Contract, Reduce, Size, Value
 
 #: What a symbolic size counts for when costs are compared.
 _NOMINAL = 64
@@ -19,7 +20,7 @@ def contract(factors: Sequence[Value], indices: Iterable[Index]) -> Value:
     An axis that one factor alone has is summed at once; an axis that no factor has
     multiplies by its size.
     """
-    left = list(factors)
+    left, minus = without_signs(factors)
     open_axes = [axis for axis in indices if any(axis in f.axes for f in left)]
     idle = [axis for axis in indices if axis not in open_axes]
     left = [_reduced(f, _private(f, left, open_axes)) for f in left]
@@ -33,7 +34,8 @@ def contract(factors: Sequence[Value], indices: Iterable[Index]) -> Value:
             and not any(axis in f.axes for f in others)
         ]
         left = [*others, _pair(first, second, closing)]
-    return _repeated(left[0], idle)
+    result = _repeated(left[0], idle)
+    return negative(result) if minus else result
 
 
 def _private(factor: Value, factors: Sequence[Value], axes: Iterable[Index]) -> list[Index]:
@@ -54,8 +56,7 @@ def _pair(first: Value, second: Value, over: Sequence[Index]) -> Value:
         return Contract(first, second, over)
     if over and len(first.axes) == 1:
         return Contract(first, second, over)
-    ordered = sorted((first, second), key=lambda value: (not value.host, len(value.axes)))
-    return _reduced(Map("mul", ordered), over)
+    return _reduced(product([first, second]), over)
 
 
 def _cost(pair: tuple[Value, Value]) -> int:
@@ -70,5 +71,5 @@ def _repeated(value: Value, idle: Sequence[Index]) -> Value:
     for axis in idle:
         extent = axis.size
         size = Constant(Fraction(int(extent))) if extent.is_Integer else Size(extent)
-        value = Map("mul", [size, value])
+        value = product([size, value])
     return value

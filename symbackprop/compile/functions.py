@@ -13,7 +13,7 @@ from symbackprop.compile.arrays import Engine, bind
 from symbackprop.compile.backends import BACKENDS
 from symbackprop.compile.module import Function, Module, Returned, write_module
 from symbackprop.compile.program import Program, lower
-from symbackprop.errors import CompileError, OptionError, ShapeError
+from symbackprop.errors import CompileError, OptionError
 from symbackprop.language import Equation, Role, System, Tensor
 
 _serial = count(1)
@@ -208,8 +208,7 @@ def compile_prediction(
 
 
 def compile_equations(
-    equations: Iterable[Equation],
-    tensors: Mapping[str, Tensor],
+    system: System,
     outputs: Sequence[str],
     backend: str = "numpy",
     *,
@@ -220,10 +219,8 @@ def compile_equations(
 
     Parameters
     ----------
-    equations
-        In order of computation.
-    tensors
-        Every tensor they mention, by name.
+    system
+        The equations; an objective is not needed.
     outputs
         Names of the tensors that are wanted.
     backend, dtype, device
@@ -233,20 +230,20 @@ def compile_equations(
     ------
     OptionError, CompileError
         As `compile_backward` does.
-    UnknownNameError, EquationError
-        If a name is not among the tensors, or used before it is computed.
+    UnknownNameError
+        If an output is no tensor of the system.
     """
     engine = make_engine(backend, dtype, device)
-    program = Program(tuple(equations), by_role(tensors), tuple(outputs))
+    program = Program(system.equations, by_role(system.tensors), tuple(outputs))
     returned = Returned(keyed={name: name for name in outputs})
-    function = Function("compute", "The values of the equations, by name.", lower(program), returned)
+    function = Function(
+        "compute", "The values of the equations, by name.", lower(program), returned
+    )
     module = write_module([function], engine.backend, dtype, "Equations.")
-    return CompiledEquations(module, engine, tensors)
+    return CompiledEquations(module, engine, system.tensors)
 
 
-def emit_module(
-    backward: Backward, backend: str = "numpy", dtype: str = "float64"
-) -> str:
+def emit_module(backward: Backward, backend: str = "numpy", dtype: str = "float64") -> str:
     """The module that `compile_backward` runs, as text."""
     return compile_backward(backward, backend, dtype=dtype).source
 

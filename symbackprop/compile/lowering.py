@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from typing import TypeGuard
 
 import sympy as sp
 
 from symbackprop.calculus.normal import (
-    ONE,
     Access,
     Bracket,
     Delta,
+    Flat,
     Func,
     Group,
     Index,
@@ -21,16 +22,37 @@ from symbackprop.calculus.normal import (
     Poly,
     Term,
     Total,
+    rename,
 )
 from symbackprop.calculus.normal import Constant as NormalConstant
 from symbackprop.calculus.rewrite import factor
+from symbackprop.compile.build import (
+    ZERO,
+    add,
+    both,
+    divided,
+    guarded,
+    negative,
+    power,
+    quotient,
+    select,
+    unsigned,
+)
 from symbackprop.compile.contraction import contract
-from symbackprop.compile.plan import Constant, Load, Map, PlanPlace, Positions, Reduce, Size, Value
-from symbackprop.language import Role, Tensor
+from symbackprop.compile.plan import (
+    Constant,
+    Load,
+    Map,
+    PlanPlace,
+    Positions,
+    Reduce,
+    Scatter,
+    Size,
+    Value,
+)
+from symbackprop.language import PRIMITIVES, Role, Tensor
 
 _MIRRORED = {">": "<", ">=": "<=", "==": "==", "!=": "!="}
-_ZERO = Constant(Fraction(0))
-_NUMBER_ONE = Constant(ONE)
 
 
 class Lowering:
@@ -51,11 +73,10 @@ class Lowering:
     def value(self, expr: Poly) -> Value:
         """The value of an expression."""
         joint = _factored(expr)
-        choice = self._choice(joint)
-        if choice is not None:
+        choice = self._choice(expr)
+        if choice is not None and (joint == expr or _is_simple(choice)):
             return choice
-        values = [self._term(term) for term in joint.terms]
-        return add(values)
+        return add(self._term(term) for term in self._joined(joint).terms)
 
     def _choice(self, expr: Poly) -> Value | None:
         """``[c]·u + [not c]·v`` as one selection between u and v."""
@@ -93,7 +114,7 @@ class Lowering:
             (above if exponent > 0 else below).append(power(value, abs(exponent)))
         value = quotient(abs(coefficient), above, below)
         if conditions:
-            value = select(both(conditions), value, _ZERO)
+            value = select(both(conditions), value, ZERO)
         return negative(value) if coefficient < 0 else value
 
     def _oriented(self, base: Node, exponent: Fraction, minus: bool) -> tuple[int, Value]:
@@ -102,18 +123,20 @@ class Lowering:
             sign = (-1) ** int(exponent)
             if self._reads_backwards(base.poly, minus and sign < 0):
                 return sign, self.value(-base.poly)
+        if isinstance(base, Func) and base.name in PRIMITIVES and PRIMITIVES[base.name].parity:
+            (argument,) = base.arguments
+            if self._reads_backwards(argument, False):
+                sign = PRIMITIVES[base.name].parity ** int(exponent.numerator)
+                return sign, self._base(Func(base.name, (-argument,)))
         return 1, self._base(base)
 
     def _reads_backwards(self, expr: Poly, minus: bool) -> bool:
         """Whether the sum has more minus signs than its opposite, or a target first."""
         below = [term for term in expr.terms if term.coefficient < 0]
         above = [term for term in expr.terms if term.coefficient > 0]
-        if len(below) != len(above):
-            return len(below) > len(above)
-        compares_target = self._has_target(above), self._has_target(below)
-        if compares_target[0] != compares_target[1]:
-            return compares_target[0]
-        return minus
+        if minus or len(below) != len(above):
+            return len(below) > (0 if minus else len(above))
+        return self._has_target(above) and not self._has_target(below)
 
     def _has_target(self, terms: Iterable[Term]) -> bool:
         names = frozenset[str]().union(*(term.names for term in terms))
@@ -148,6 +171,43 @@ class Lowering:
     def _place(self, place: Place) -> PlanPlace:
         return self._load(place) if isinstance(place, Access) else place
 
+    # --- sums -----------------------------------------------------------------------
+
+    def _total(self, total: Total) -> Value:
+        factors = dict(total.body.factors)
+        held = [b for b, e in factors.items() if isinstance(b, Bracket | Delta) and e > 0]
+        conditions = [self._condition(base) for base in held]
+        above: list[Value] = []
+        below: list[Value] = []
+        sign = 1
+        for base, exponent in factors.items():
+            if base in held:
+                continue
+            turned, value = self._oriented(base, exponent, sign < 0)
+            sign *= turned
+            (above if exponent > 0 else below).append(power(value, abs(exponent)))
+        result = _summed(divided(above, below), conditions, total.indices)
+        return negative(result) if sign < 0 else result
+
+    def _joined(self, expr: Poly) -> Poly:
+        """``Σ_n u + Σ_n v`` as ``Σ_n (u + v)`` where nothing is contracted."""
+        alike: dict[str, list[Term]] = {}
+        for term in expr.terms:
+            total = Poly([term.scaled(1 / term.coefficient)]).atom
+            if isinstance(total, Total) and self._is_plain_sum(total):
+                letters = sorted(f"{index.hint}:{index.size}" for index in total.indices)
+                if len(set(letters)) == len(letters):
+                    alike.setdefault(",".join(letters), []).append(term)
+        for terms in alike.values():
+            if len(terms) > 1:
+                rest = Poly(term for term in expr.terms if term not in terms)
+                expr = rest + _joint_total(terms)
+        return expr
+
+    def _is_plain_sum(self, total: Total) -> bool:
+        value = unsigned(self._total(total))
+        return isinstance(value, Reduce) and len(value.over) == len(total.indices)
+
     # --- conditions -----------------------------------------------------------------
 
     def _condition(self, base: Node) -> Value:
@@ -170,205 +230,65 @@ class Lowering:
             return Constant(Fraction(place))
         return Positions(place, whole=True) if isinstance(place, Index) else self._load(place)
 
-    # --- sums -----------------------------------------------------------------------
 
-    def _total(self, total: Total) -> Value:
-        above: list[Value] = []
-        below: list[Value] = []
-        conditions: list[Value] = []
-        sign = 1
-        for base, exponent in total.body.factors:
-            if isinstance(base, Bracket | Delta) and exponent > 0:
-                conditions.append(self._condition(base))
-                continue
-            turned, value = self._oriented(base, exponent, sign < 0)
-            sign *= turned
-            (above if exponent > 0 else below).append(power(value, abs(exponent)))
-        factors = guarded(divided(above, below), conditions)
-        result = contract(factors, total.indices)
-        return negative(result) if sign < 0 else result
-
-
-# --- building values -----------------------------------------------------------------
-
-
-def add(terms: list[Value]) -> Value:
-    """A sum."""
-    flat: list[Value] = []
-    for term in terms:
-        flat.extend(_summands(term))
-    if not flat:
-        return _ZERO
-    return flat[0] if len(flat) == 1 else Map("add", _readable(flat))
-
-
-def _summands(term: Value) -> list[Value]:
-    if isinstance(term, Map) and term.operation == "add":
-        return list(term.children)
-    inner = term.children[0] if isinstance(term, Map) and term.operation == "neg" else None
-    if isinstance(inner, Map) and inner.operation == "add":
-        return [negative(child) for child in inner.children]
-    return [term]
-
-
-def negative(value: Value) -> Value:
-    """The value with its sign changed."""
-    if isinstance(value, Constant):
-        return Constant(-value.value)
-    if isinstance(value, Map) and value.operation == "neg":
-        return value.children[0]
-    return Map("neg", [value])
-
-
-def both(conditions: list[Value]) -> Value:
-    """The conjunction of conditions."""
-    return conditions[0] if len(conditions) == 1 else Map("and", conditions)
-
-
-def select(condition: Value, yes: Value, no: Value) -> Value:
-    """`yes` where the condition holds, else `no`; neither leaks into the other."""
-    if not condition.host and not (yes.host and no.host):
-        return Map("select", [condition, yes, no])
-    # Between plain numbers nothing can leak, and `where` would not know the dtype.
-    step = Map("number", [condition])
-    if _is_zero(no):
-        return product([yes, step])
-    return add([product([add([yes, negative(no)]), step]), no])
-
-
-def _is_zero(value: Value) -> bool:
-    return isinstance(value, Constant) and value.value == 0
-
-
-def product(factors: list[Value]) -> Value:
-    """A product, with the smaller factors multiplied first."""
-    kept = [f for f in factors if not (isinstance(f, Constant) and f.value == 1)]
-    if not kept:
-        return _NUMBER_ONE
-    if len(kept) == 1:
-        return kept[0]
-    ordered = sorted(kept, key=lambda f: (not f.host, len(f.axes), _plainness(f)))
-    return Map("mul", ordered)
-
-
-def _plainness(value: Value) -> int:
-    """Sums of products before tensors, tensors before the rest: (δ @ W) * a * (1 - a)."""
-    if isinstance(value, Load):
-        return 1
-    return 2 if isinstance(value, Map) else 0
-
-
-def quotient(coefficient: Fraction, above: list[Value], below: list[Value]) -> Value:
-    """``coefficient · Π above / Π below``; what is not an array is gathered in front."""
-    numbers: list[Value] = [Constant(coefficient)] if coefficient != 1 else []
-    numbers += [value for value in above if value.host]
-    divisors = [value for value in below if value.host]
-    arrays = [value for value in above if not value.host]
-    lower = [value for value in below if not value.host]
-    numbers, divisors = _folded(numbers, divisors)
-    factors = list(arrays)
-    if numbers:
-        front = product(numbers)
-        factors.insert(0, Map("div", [front, product(divisors)]) if divisors else front)
-    value = product(factors)
-    if lower:
-        value = Map("div", [value, product(lower)])
-    if divisors and not numbers:
-        value = Map("div", [value, product(divisors)])
-    return value
-
-
-def _folded(numbers: list[Value], divisors: list[Value]) -> tuple[list[Value], list[Value]]:
-    """Known numbers multiplied into one."""
-    constants = [v.value for v in numbers if isinstance(v, Constant)]
-    inverses = [v.value for v in divisors if isinstance(v, Constant)]
-    folded: Fraction | float = ONE
-    for value in constants:
-        folded = folded * value
-    for value in inverses:
-        folded = folded / value
-    rest = [v for v in numbers if not isinstance(v, Constant)]
-    below = [v for v in divisors if not isinstance(v, Constant)]
-    if isinstance(folded, Fraction) and folded.numerator == 1 and folded.denominator > 1:
-        # x / 2 rather than 0.5 * x where a division is written anyway, or is exact.
-        return rest, [Constant(Fraction(folded.denominator)), *below]
-    return ([] if folded == 1 else [Constant(folded)]) + rest, below
-
-
-def power(value: Value, exponent: Fraction) -> Value:
-    """A positive rational power; whole powers are products of squares."""
-    if exponent == 1:
-        return value
-    if isinstance(value, Constant):
-        return Constant(float(value.value) ** float(exponent))
-    if exponent == Fraction(1, 2):
-        return Map("sqrt", [value])
-    if exponent.denominator != 1 or exponent == 2 or value.host:
-        return Map("pow", [value, Constant(exponent)])
-    half = power(Map("pow", [value, Constant(Fraction(2))]), exponent // 2 * ONE)
-    return product([value, half]) if exponent % 2 else half
-
-
-def divided(above: list[Value], below: list[Value]) -> list[Value]:
-    """Factors of a product, each divisor under a factor that has its axes."""
-    factors = list(above)
-    for divisor in below:
-        place = next(
-            (i for i, f in enumerate(factors) if set(divisor.axes) <= set(f.axes)), len(factors)
-        )
-        numerator = factors[place] if place < len(factors) else _NUMBER_ONE
-        factors[place : place + 1] = [Map("div", [numerator, divisor])]
-    return factors
-
-
-def guarded(factors: list[Value], conditions: list[Value]) -> list[Value]:
-    """Factors of a product under conditions, each put on a factor that has its axes."""
-    result = list(factors)
+def _summed(factors: list[Value], conditions: list[Value], indices: tuple[Index, ...]) -> Value:
+    """``Σ_indices Π factors [conditions]``; a sum over labelled rows scatters them."""
     for condition in conditions:
-        covering = [
-            i for i, f in enumerate(result) if not f.host and set(condition.axes) <= set(f.axes)
-        ]
-        selects = not (isinstance(condition, Map) and _compares_labels(condition))
-        if covering and selects:
-            # A computed factor may overflow where the condition does not hold.
-            place = max(covering, key=lambda i: not isinstance(result[i], Load))
-            result[place] = select(condition, result[place], _ZERO)
-        else:
-            result.append(Map("number", [condition]))
-    return result
+        labels, positions = condition.children
+        if not _is_one_hot(labels, positions):
+            continue
+        rest = [other for other in conditions if other is not condition]
+        present = {axis for value in (*factors, *rest) for axis in value.axes}
+        rows = set(labels.axes)
+        if rows <= present.intersection(indices) and not {*positions.axes} & {*indices, *present}:
+            inner = tuple(axis for axis in indices if axis not in rows)
+            return Scatter(contract(guarded(factors, rest), inner), labels, positions.axes[0])
+    return contract(guarded(factors, conditions), indices)
 
 
-def _compares_labels(condition: Map) -> bool:
-    return any(isinstance(child, Positions) for child in condition.children)
+def _is_one_hot(labels: Value, positions: Value) -> TypeGuard[Load]:
+    return isinstance(labels, Load) and isinstance(positions, Positions) and positions.whole
+
+
+def _is_simple(value: Value) -> bool:
+    """Whether nothing costly is computed in both branches of a selection."""
+    if isinstance(value, Map) and value.operation not in PRIMITIVES:
+        return all(map(_is_simple, value.children))
+    return isinstance(value, Load | Constant | Size)
 
 
 # --- preparing expressions -------------------------------------------------------------
 
 
+def _joint_total(terms: list[Term]) -> Poly:
+    """Sums over the same indices as one sum."""
+    letters: dict[str, Index] = {}
+    body = Poly(())
+    for term in terms:
+        (total,) = term.children
+        assert isinstance(total, Total)  # noqa: S101 (callers have looked)
+        opened = total.open()
+        inner = Flat(term.coefficient * opened.coefficient, opened.factors).close()
+        places: dict[Node, Place] = {i: letters.setdefault(i.hint, i) for i in opened.bound}
+        body = body + rename(inner, places)
+    joint = Flat(bound=set(letters.values()))
+    joint.multiply_poly(body)
+    return joint.close()
+
+
 def _factored(expr: Poly) -> Poly:
     """Common factors in front, unless only a number would come out of unlike terms."""
+    if not expr.terms:
+        return expr
+    first, *others = (set(term.children) for term in expr.terms)
     alike = len({abs(term.coefficient) for term in expr.terms}) == 1
-    shared = set(expr.terms[0].children).intersection(*(t.children for t in expr.terms[1:])) if (
-        expr.terms
-    ) else set()
-    return factor(expr) if alike or shared else expr
+    return factor(expr) if alike or first.intersection(*others) else expr
 
 
 def _without(terms: list[Term], base: Bracket) -> Poly:
     return Poly(
         Term(term.coefficient, {b: e for b, e in term.factors if b != base}) for term in terms
     )
-
-
-def _readable(values: list[Value]) -> list[Value]:
-    """Terms in reading order: positive ones first, then those of more axes."""
-
-    def rank(value: Value) -> tuple[bool, int, int]:
-        negated = isinstance(value, Map) and value.operation == "neg"
-        minus = negated or (isinstance(value, Constant) and value.value < 0)
-        return minus, -len(value.axes), _plainness(value)
-
-    return sorted(values, key=rank)
 
 
 def _number(value: sp.Expr) -> Value:

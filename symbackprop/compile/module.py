@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import sympy as sp
 
@@ -115,7 +116,7 @@ def write_module(
 def _spaced(parts: Sequence[str]) -> str:
     """Two blank lines around functions, one between other things."""
     text = parts[0]
-    for before, part in zip(parts, parts[1:], strict=False):
+    for before, part in pairwise(parts):
         function = re.match(r"def |@", part) or "\ndef " in before or before.startswith("def ")
         text += ("\n\n\n" if function else "\n\n") + part
     return text + "\n"
@@ -261,7 +262,9 @@ class _FunctionWriter:
         singles = [self._names.name(name) for name in returned.single]
         if returned.keyed is None:
             return [f"return {', '.join(singles)}"]
-        entries = [f"{_quoted(key)}: {self._names.name(name)}" for key, name in returned.keyed.items()]
+        entries = [
+            f"{_quoted(key)}: {self._names.name(name)}" for key, name in returned.keyed.items()
+        ]
         opening = ", ".join([*singles, ""]) + "{"
         return _wrapped(f"return {opening}", entries, "}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class NumPyBackend(Backend):
     title = "NumPy"
     import_line = "import numpy as np"
     module = "np"
-    dtypes = {"float32": "np.float32", "float64": "np.float64"}
+    dtypes: ClassVar = {"float32": "np.float32", "float64": "np.float64"}
 
     def decorators(self, guarded: bool) -> Sequence[str]:
         """Warnings are off where both branches of a selection are computed."""

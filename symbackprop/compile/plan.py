@@ -209,8 +209,7 @@ class Scatter(Value):
         self.axes = (axis, *kept)
         order = (*self.axes, *self.over)
         self.pattern = (
-            f"scatter {axis.size} {_numbered(labels, order)}"
-            f"{_pattern('', self.children, order)}"
+            f"scatter {axis.size} {_numbered(labels, order)}{_pattern('', self.children, order)}"
         )
 
     def with_children(self, children: Sequence[Value]) -> Value:

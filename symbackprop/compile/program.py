@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from symbackprop.calculus.convert import from_sympy, to_index
-from symbackprop.calculus.normal import Index, Poly
+from symbackprop.calculus.normal import Index
 from symbackprop.compile.lowering import Lowering
-from symbackprop.compile.plan import Assignment, Load, Map, Spread, Value, walk
+from symbackprop.compile.plan import Assignment, Map, Spread, Value, walk
 from symbackprop.compile.sharing import shared
 from symbackprop.compile.stability import stabilize
 from symbackprop.errors import EquationError, UnknownNameError

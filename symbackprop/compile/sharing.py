@@ -20,7 +20,7 @@ from symbackprop.compile.plan import (
 )
 
 _LONGEST_NAME = 24
-_CHEAP = ("neg", "number")
+_SHIFTED = "shifted_"
 _FUNCTION_NAMES = {"==": "mask", ">": "mask", ">=": "mask", "<": "mask", "<=": "mask"}
 
 
@@ -45,7 +45,9 @@ class _Sharing:
 
     def _count(self, value: Value) -> None:
         self.uses[value.pattern] += 1
-        if self.uses[value.pattern] == 1:
+        # A sign is never kept under a name, so what is under it is used each time.
+        signed = isinstance(value, Map) and value.operation == "neg"
+        if signed or self.uses[value.pattern] == 1:
             for child in value.children:
                 self._count(child)
 
@@ -100,9 +102,9 @@ def _is_trivial(value: Value) -> bool:
         return value.plain
     if isinstance(value, Constant | Size | Positions | Spread):
         return True
-    if isinstance(value, Map) and (value.operation in _CHEAP or value.host):
-        plain = all(_is_trivial(child) for child in value.children)
-        return plain and value.operation not in ("pow", "sqrt", "exp", "log", "cos")
+    if isinstance(value, Map):
+        simple = value.host and value.operation in ("add", "mul", "div")
+        return value.operation == "neg" or (simple and all(map(_is_trivial, value.children)))
     return False
 
 
@@ -133,11 +135,11 @@ def _described_map(value: Map) -> str:
     if operation == "pow":
         squared = isinstance(value.children[1], Constant) and value.children[1].value == 2
         return f"{inner}_squared" if squared else ""
-    return f"{_FUNCTION_NAMES.get(operation, operation)}_{inner}"
+    return f"{_FUNCTION_NAMES.get(operation, operation)}_{inner.removeprefix(_SHIFTED)}"
 
 
 def _difference(value: Map) -> str:
-    """``a - y`` is called a_minus_y; a shift by the largest value goes without saying."""
+    """``a - y`` is called a_minus_y, and ``z - z_max`` shifted_z."""
     if len(value.children) != 2:
         return ""
     first, second = value.children
@@ -145,5 +147,5 @@ def _difference(value: Map) -> str:
         return ""
     left, right = _described(first), _described(second.children[0])
     if right == f"{left}_max":
-        return left
+        return f"{_SHIFTED}{left}"
     return f"{left}_minus_{right}" if left and right else ""

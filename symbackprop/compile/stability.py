@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from symbackprop.calculus.normal import (
-    ONE,
     Access,
     Constant,
     Flat,
@@ -135,9 +134,7 @@ def _is_surely_positive(base: Node, definitions: Definitions) -> bool:
         case Total():
             return all(_is_surely_positive(b, definitions) for b, _ in base.body.factors)
         case Group():
-            return all(
-                _monomial(Poly([term]), definitions) is not None for term in base.poly.terms
-            )
+            return all(_monomial(Poly([term]), definitions) is not None for term in base.poly.terms)
     return False
 
 

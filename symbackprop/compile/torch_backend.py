@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,7 +27,7 @@ class TorchBackend(Backend):
     title = "PyTorch"
     import_line = "import torch"
     module = "torch"
-    dtypes = {"float32": "torch.float32", "float64": "torch.float64"}
+    dtypes: ClassVar = {"float32": "torch.float32", "float64": "torch.float64"}
     devices = ("cpu", "cuda")
 
     def decorators(self, guarded: bool) -> Sequence[str]:
@@ -82,7 +82,7 @@ class TorchBackend(Backend):
 
     def check_device(self, device: str) -> None:
         """Raise `CompileError` if there is no GPU."""
-        import torch  # noqa: PLC0415 (lazy: half a second that NumPy users need not wait)
+        import torch
 
         if device.startswith("cuda") and not torch.cuda.is_available():
             raise CompileError(
@@ -97,7 +97,7 @@ class TorchBackend(Backend):
 
     def array(self, value: Any, dtype: str, device: str) -> Any:
         """The value as a tensor on the device, sharing memory where it can."""
-        import torch  # noqa: PLC0415 (lazy)
+        import torch
 
         if not isinstance(value, torch.Tensor):
             value = torch.as_tensor(np.require(value, dtype, ["C", "W"]))

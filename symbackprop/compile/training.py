@@ -69,7 +69,9 @@ class TrainingStep(CompiledModule):
             If a value is missing, unknown, of another shape, or not of the right kind.
         """
         loss, changed = self._call("step", values, known=(_STEP_COUNT,))
-        results = self._results(values, {"loss": loss} | {f"new {n}": v for n, v in changed.items()})
+        results = self._results(
+            values, {"loss": loss} | {f"new {n}": v for n, v in changed.items()}
+        )
         return results["loss"], {name: results[f"new {name}"] for name in changed}
 
     def initial_state(self, parameters: Mapping[str, Any]) -> dict[str, Any]:

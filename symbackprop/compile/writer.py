@@ -253,11 +253,13 @@ class Writer:
         text = ""
         for code, minus in zip(codes, negative, strict=True):
             operand = self._aligned(code, axes)
-            written = operand.at(_SUM + 1)
-            if operand.level == _SIGN:
-                minus, written = not minus, written.removeprefix("-")
-            sign = (" - " if minus else " + ") if text else ("-" if minus else "")
-            text += f"{sign}{written}"
+            written = operand.at(_SUM + 1 if text or minus else _SUM)
+            signed = operand.level == _SIGN
+            sign = "-" if minus != signed else "+"
+            text += f" {sign} {written.removeprefix('-') if signed else written}"
+        text = text.removeprefix(" + ")
+        if text.startswith(" - "):
+            text = f"-{text[3:]}"
         return Code(text, _SUM, axes)
 
     def _map(self, value: Map, want: Axes) -> Code:
@@ -269,10 +271,7 @@ class Writer:
         special: Callable[[Map, Sequence[Code]], Code] | None = _FORMS.get(value.operation)
         if special is None and value.operation in RELATIONS:
             special = _relation
-        if special is not None:
-            code = special(value, operands)
-        else:
-            code = self._called(value, operands)
+        code = special(value, operands) if special else self._called(value, operands)
         return Code(code.text, code.level, axes)
 
     def _called(self, value: Map, operands: Sequence[Code]) -> Code:
@@ -283,7 +282,9 @@ class Writer:
             return Code(self._backend.selection(*texts))
         if operation == "number":
             truth = operands[0]
-            return Code(f"float({truth.text})" if value.host else self._backend.cast(truth.at(_ATOM)))
+            return Code(
+                f"float({truth.text})" if value.host else self._backend.cast(truth.at(_ATOM))
+            )
         if operation == "sqrt" and value.host:
             self.requirements.math = True
             return Code(f"math.sqrt({texts[0]})")
