@@ -13,6 +13,10 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+# Half of the letters in common: enough for names as short as W1.
+_SIMILAR = 0.5
+
+
 class SymbackpropError(Exception):
     """What is wrong, where, and what to do about it.
 
@@ -56,7 +60,7 @@ class UnknownNameError(SymbackpropError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str = "") -> None:
         choices = sorted(known)
-        close = get_close_matches(name, choices, n=1)
+        close = get_close_matches(name, choices, n=1, cutoff=_SIMILAR)
         listed = ", ".join(choices) if choices else "none"
         remedy = f"did you mean {close[0]!r}? " if close else ""
         super().__init__(f"unknown {kind} {name!r}", where=where, remedy=f"{remedy}known: {listed}")
