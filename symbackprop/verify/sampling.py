@@ -1,0 +1,253 @@
+"""Where a derivation is checked: small sizes, and numbers that hide nothing.
+
+Symbolic sizes become small primes, different from each other and from the sizes
+that are whole numbers already, so that a transposed tensor does not fit. Values
+are multiples of a power of two: float64 and 80 digits see exactly the same ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain, count, pairwise, product
+from typing import Any
+
+import mpmath
+import numpy as np
+import sympy as sp
+
+from symbackprop.errors import DataError, ShapeError, UnknownNameError, VerificationError
+from symbackprop.language import (
+    Domain,
+    Fact,
+    Role,
+    System,
+    Tensor,
+    element_name,
+    free_indices,
+    size_of,
+)
+from symbackprop.verify.evaluate import Decimals, Evaluator, Field, Sizes
+
+_GRID = 1024  # values are multiples of 1/1024
+_EXACT = 1e-40  # what two sides that are equal may differ by
+
+
+@dataclass(frozen=True)
+class Point:
+    """Sizes, and one value for every element that must be fed.
+
+    Attributes
+    ----------
+    sizes
+        A whole number for every symbolic size.
+    values
+        By tensor name: object arrays of `Fraction`, or of `int` for labels.
+    """
+
+    sizes: Sizes
+    values: Mapping[str, np.ndarray]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The values as float64 arrays, labels as int64."""
+        return {
+            name: value.astype(np.int64 if _is_whole(value) else np.float64)
+            for name, value in self.values.items()
+        }
+
+    def fields(self) -> dict[str, Field]:
+        """The values as mpmath numbers by position, in the working precision."""
+        return {name: _field(value) for name, value in self.values.items()}
+
+
+def _is_whole(value: np.ndarray) -> bool:
+    return isinstance(value.flat[0], int)
+
+
+def _field(value: np.ndarray) -> Field:
+    return {position: _precise(entry) for position, entry in np.ndenumerate(value)}
+
+
+def _precise(entry: int | Fraction) -> Any:
+    if isinstance(entry, int):
+        return entry
+    return mpmath.mpf(entry.numerator) / entry.denominator
+
+
+# --- sizes --------------------------------------------------------------------------
+
+
+def choose_sizes(system: System, given: Mapping[str, int] | None = None) -> dict[sp.Symbol, int]:
+    """A small prime for every symbolic size that is not given.
+
+    The primes differ from each other, from the given sizes and from every size that
+    is a whole number already; none is 2, so that ``1/N`` and ``1/2`` differ too. Where
+    3, 5 and 7 are taken, other small numbers serve: a large size shows no more.
+
+    Raises
+    ------
+    UnknownNameError
+        If a given name is not a size of the system.
+    ShapeError
+        If a given size is not a positive whole number.
+    """
+    chosen = dict(given or {})
+    names = {str(symbol): symbol for symbol in system.sizes}
+    for name, extent in chosen.items():
+        if name not in names:
+            raise UnknownNameError("size", name, names)
+        if not isinstance(extent, int) or extent < 1:
+            raise ShapeError(
+                f"size {name} cannot be {extent!r}", remedy="give a positive whole number"
+            )
+    taken = {int(e) for t in system.tensors.values() for e in t.shape if e.is_Integer}
+    taken.update(chosen.values())
+    unused = (extent for extent in chain((3, 5, 7), count(4)) if extent not in taken)
+    for name in names:
+        if name not in chosen:
+            chosen[name] = next(unused)
+            taken.add(chosen[name])
+    return {symbol: chosen[name] for name, symbol in names.items()}
+
+
+def sizes_of(system: System, arrays: Mapping[str, np.ndarray]) -> dict[sp.Symbol, int]:
+    """The sizes that the arrays of the given tensors have.
+
+    Raises
+    ------
+    DataError
+        If a given tensor has no array.
+    ShapeError
+        If two arrays disagree, or an array has the wrong number of axes.
+    """
+    found: dict[sp.Symbol, int] = {}
+    for tensor in system.given:
+        if tensor.name not in arrays:
+            raise DataError(
+                f"no value was given for {tensor.name!r}",
+                remedy=f"give an array of shape {tensor.shape}",
+            )
+        _match_shape(tensor, np.shape(arrays[tensor.name]), found)
+    return found
+
+
+def _match_shape(tensor: Tensor, shape: tuple[int, ...], found: dict[sp.Symbol, int]) -> None:
+    fits = len(shape) == len(tensor.shape)
+    for extent, actual in zip(tensor.shape, shape, strict=False):
+        expected = found.setdefault(extent, actual) if extent.is_Symbol else extent.xreplace(found)
+        fits = fits and expected == actual
+    if not fits:
+        raise ShapeError(
+            f"{tensor.name!r} was given with shape {shape}",
+            remedy=f"give it shape {tensor.shape}, with sizes that agree with the other tensors",
+        )
+
+
+# --- values -------------------------------------------------------------------------
+
+
+def draw(system: System, sizes: Sizes, seed: int) -> Point:
+    """One value for every given element, of its tensor's domain.
+
+    Facts of the form ``Sum(T[…, k, …], k) = c`` are made to hold exactly; others must
+    follow from the domains, which `check_facts` makes sure of.
+    """
+    rng = np.random.default_rng(seed)
+    values = {
+        tensor.name: _draw_tensor(tensor, _shape(tensor, sizes), sizes, rng)
+        for tensor in system.given
+    }
+    for fact in system.facts:
+        _establish(fact, system, values, rng)
+    return Point(sizes, values)
+
+
+def _shape(tensor: Tensor, sizes: Sizes) -> tuple[int, ...]:
+    return tuple(int(extent.xreplace(dict(sizes))) for extent in tensor.shape)
+
+
+def _draw_tensor(
+    tensor: Tensor, shape: tuple[int, ...], sizes: Sizes, rng: np.random.Generator
+) -> np.ndarray:
+    if tensor.value is not None:
+        return _filled(shape, lambda: Fraction(str(tensor.value)))
+    if tensor.domain is Domain.LABEL:
+        assert tensor.classes is not None  # noqa: S101 (Tensor checks it)
+        classes = int(tensor.classes.xreplace(dict(sizes)))
+        return _filled(shape, lambda: int(rng.integers(classes)))
+    if tensor.domain is Domain.UNIT:
+        return _filled(shape, lambda: Fraction(int(rng.integers(100, _GRID - 100)), _GRID))
+    if tensor.domain is Domain.POSITIVE or tensor.role is Role.HYPERPARAMETER:
+        return _filled(shape, lambda: Fraction(int(rng.integers(256, 2 * _GRID)), _GRID))
+    # Pre-activations stay of order 1, where no activation is saturated.
+    widest = max(shape, default=1) if tensor.role is Role.PARAMETER else 1
+    grid = _GRID << ((widest.bit_length() - 1) // 2)
+    return _filled(shape, lambda: Fraction(_signed(rng), grid))
+
+
+def _signed(rng: np.random.Generator) -> int:
+    # Not near 0, so that no factor makes a wrong term look small.
+    magnitude = int(rng.integers(100, _GRID + 512))
+    return magnitude if rng.integers(2) else -magnitude
+
+
+def _filled(shape: tuple[int, ...], entry: Callable[[], int | Fraction]) -> np.ndarray:
+    values = np.empty(shape, dtype=object)
+    for position in np.ndindex(*shape):
+        values[position] = entry()
+    return values
+
+
+# --- facts --------------------------------------------------------------------------
+
+
+def _establish(
+    fact: Fact, system: System, values: dict[str, np.ndarray], rng: np.random.Generator
+) -> None:
+    """Redraw the tensor of ``Sum(T[…, k, …], k) = c`` so that it holds exactly."""
+    body = fact.left.function if isinstance(fact.left, sp.Sum) else None
+    if not isinstance(body, sp.Indexed) or not fact.right.is_Rational:
+        return
+    tensor = system.tensors[element_name(body)]
+    summed = {limit[0] for limit in fact.left.limits}
+    axes = [axis for axis, place in enumerate(body.indices) if place in summed]
+    if tensor.name not in values or len(axes) != 1:
+        return
+    rows = np.moveaxis(values[tensor.name], axes[0], -1)
+    total = Fraction(int(fact.right.p), int(fact.right.q))
+    for position in np.ndindex(*rows.shape[:-1]):
+        rows[position] = [total * share for share in _shares(rows.shape[-1], rng)]
+
+
+def _shares(count: int, rng: np.random.Generator) -> list[Fraction]:
+    """Positive multiples of a power of two that add up to exactly 1."""
+    grid = _GRID
+    while grid < 64 * count:
+        grid *= 2
+    cuts = sorted(int(cut) for cut in rng.choice(np.arange(1, grid), count - 1, replace=False))
+    edges = [0, *cuts, grid]
+    return [Fraction(high - low, grid) for low, high in pairwise(edges)]
+
+
+def check_facts(system: System, fields: Mapping[str, Field], sizes: Sizes) -> None:
+    """Make sure that the system's facts hold of the values it is checked at.
+
+    Raises
+    ------
+    VerificationError
+        If one does not.
+    """
+    evaluator = Evaluator(Decimals(), fields, sizes)
+    for fact in system.facts:
+        free = sorted(free_indices(fact.left) | free_indices(fact.right), key=str)
+        extents = (range(evaluator.extent(size_of(idx))) for idx in free)
+        for position in product(*extents):
+            places = dict(zip(free, position, strict=True))
+            if abs(evaluator.at(fact.left - fact.right, places)) > _EXACT:
+                raise VerificationError(
+                    "a declared fact does not hold of the numbers drawn to check with",
+                    where=str(fact),
+                    remedy="declare facts of the form Sum(T[…, k], k) = c, or give T a "
+                    "domain in which the fact always holds",
+                )
