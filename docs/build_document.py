@@ -140,7 +140,7 @@ def derived(system: sb.System, steps: str = "all") -> str:
 
 def optimizer_equations(optimizer: sb.Optimizer) -> str:
     """An optimizer's update of one parameter, typeset."""
-    parameter = sb.parameter("w", i)
+    parameter = sb.parameter("w", i, latex="w")
     gradient = sb.input("g", i)
     system = optimizer.system(parameter, gradient)
     rows = [
@@ -159,7 +159,7 @@ def schedule_equations() -> str:
         sb.CosineAnnealingLR(T_max=100),
         sb.InverseTimeLR(decay=0.1),
     ):
-        system = sb.SGD(schedule=schedule).system(sb.parameter("w", i), sb.input("g", i))
+        system = sb.SGD(schedule=schedule).system(sb.parameter("w", i, latex="w"), sb.input("g", i))
         rate = sb.latex_equation(system.definitions["eta"], system.tensors)
         lines.append(f"`{schedule}`\n\n```math\n{rate}\n```")
     return "\n\n".join(lines)
