@@ -1,7 +1,7 @@
 """Functions left unspecified, such as ``sigma`` in a textbook's σ(z), made concrete.
 
 What a derivation says of an abstract function must hold of every function, so it is
-checked on one that has no symmetry to hide behind: ``sin(u) + u²/c``, with a c of its
+checked on one that has no symmetry to hide behind: ``sin(u) + c·u²``, with a c of its
 own for each name.
 """
 
@@ -52,7 +52,7 @@ def _equation(equation: Equation) -> Equation:
 
 
 def instance(expr: sp.Expr) -> sp.Expr:
-    """The expression with ``sin(u) + u²/c`` for each abstract function of u.
+    """The expression with ``sin(u) + c·u²`` for each abstract function of u.
 
     A prime at the end of a function's name stands for a derivative: ``sigma'`` is that
     of ``sigma``.
@@ -73,5 +73,6 @@ def instance(expr: sp.Expr) -> sp.Expr:
 def _value(name: str, argument: sp.Expr) -> sp.Expr:
     base = name.rstrip("'")
     u = sp.Dummy(real=True)
-    curve = sp.sin(u) + u**2 / (3 + crc32(base.encode()) % 7)
+    steepness = sp.Rational(1000 + crc32(base.encode()) % 9001, 30000)
+    curve = sp.sin(u) + steepness * u**2
     return sp.diff(curve, u, len(name) - len(base)).xreplace({u: argument})

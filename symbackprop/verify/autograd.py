@@ -80,6 +80,8 @@ class TorchReading:
         """The objective's derivatives by the named tensors; 0 where it does not depend."""
         import torch
 
+        if not names:
+            return []
         tensors = [self.tensors[name] for name in names]
         found = torch.autograd.grad(
             self.tensors[str(self._system.objective)],

@@ -29,10 +29,9 @@ Compiled: TypeAlias = Callable[[dict[str, np.ndarray]], tuple[Any, Mapping[str, 
 _PRECISE = ("expanded", "differences")  # the oracles that compute with 80 digits
 _ENTRIES = 6  # elements of a tensor that are the precise oracles look at
 _PLACES = 3  # positions a step is evaluated at
-# Below these a gradient counts as 0, at 80 digits and in float64: what is left of one
-# that vanishes by cancellation is rounding.
+# Errors at 80 digits are relative to the gradient, or to this if it is smaller.
 _FLOOR = mpmath.mpf("1e-20")
-_FLOAT_FLOOR = 1e-5
+_ZERO = mpmath.mpf("1e-40")  # what finite differences leave of a gradient that is 0
 
 
 def verify_backward(
@@ -86,6 +85,10 @@ class _Check:
         self._objective = sample.reading.objective
         self._references = sample.references
         self._derived = Derived(backward, sample.forward)
+        self._differences = {
+            name: finite_differences(self._forward, name, self._positions(name))
+            for name in backward.gradients
+        }
         check_facts(self._system, self._forward.fields, self._point.sizes)
 
     def rows(self, compiled: Mapping[str, Compiled]) -> Iterator[Row]:
@@ -122,7 +125,7 @@ class _Check:
             values[position] = float(table[position])
         for oracle, (_, gradients) in by_torch.items():
             if name in gradients:
-                yield _array_row(name, "equations", oracle, values, gradients[name])
+                yield self._array_row(name, "equations", oracle, values, gradients[name])
 
     def _expanded_row(self, name: str, table: Field) -> Row:
         speeds = {
@@ -136,11 +139,8 @@ class _Check:
         return Row(name, "equations", "expanded", error, TOLERANCES["expanded"])
 
     def _difference_row(self, name: str, table: Field) -> Row:
-        positions = self._positions(name)
-        expected = finite_differences(self._forward, name, positions)
-        error = _relative_error(
-            [table[position] for position in positions], list(expected.values())
-        )
+        expected = self._differences[name]
+        error = _relative_error([table[position] for position in expected], list(expected.values()))
         return Row(name, "equations", "differences", error, TOLERANCES["differences"])
 
     def _positions(self, name: str) -> list[Position]:
@@ -180,7 +180,29 @@ class _Check:
             known = {names[0]: np.asarray(objective)} | dict(expected)
             for name in names:
                 if name in known:
-                    yield _array_row(name, backend, oracle, found[name], known[name])
+                    yield self._array_row(name, backend, oracle, found[name], known[name])
+
+    def _array_row(
+        self, name: str, subject: str, oracle: str, found: np.ndarray, expected: np.ndarray
+    ) -> Row:
+        if found.shape != expected.shape:
+            note = f"it has shape {found.shape}, not {expected.shape}"
+            return Row(name, subject, oracle, math.inf, TOLERANCES[oracle], note)
+        difference = float(np.max(np.abs(found - expected)))
+        return Row(
+            name, subject, oracle, difference / self._scale(name, expected), TOLERANCES[oracle]
+        )
+
+    def _scale(self, name: str, expected: np.ndarray) -> float:
+        """What errors in float64 are relative to: the largest element expected.
+
+        Of a gradient that is 0 throughout, float64 leaves rounding errors as large as
+        what cancels; they are relative to the largest of all gradients.
+        """
+        exact = self._differences.get(name)
+        if exact is None or any(abs(value) > _ZERO for value in exact.values()):
+            return float(np.max(np.abs(expected))) or 1.0
+        return max(float(np.max(np.abs(g))) for g in self._references.values()) or 1.0
 
     # --- steps ----------------------------------------------------------------------
 
@@ -231,17 +253,6 @@ def _relative_error(found: Sequence[Any], expected: Sequence[Any]) -> float:
     scale = max((abs(value) for value in expected), default=0)
     errors = [abs(left - right) for left, right in zip(found, expected, strict=True)]
     return float(max(errors, default=mpmath.inf) / max(scale, _FLOOR))
-
-
-def _array_row(
-    name: str, subject: str, oracle: str, found: np.ndarray, expected: np.ndarray
-) -> Row:
-    if found.shape != expected.shape:
-        note = f"it has shape {found.shape}, not {expected.shape}"
-        return Row(name, subject, oracle, math.inf, TOLERANCES[oracle], note)
-    scale = max(float(np.max(np.abs(expected))), _FLOAT_FLOOR)
-    error = float(np.max(np.abs(found - expected))) / scale
-    return Row(name, subject, oracle, error, TOLERANCES[oracle])
 
 
 def _failures(name: str, subject: str, oracles: Iterable[str], error: Exception) -> Iterator[Row]:

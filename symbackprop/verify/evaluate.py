@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import Any, Protocol, TypeAlias
@@ -354,6 +353,5 @@ _READERS: Mapping[type, Callable[[Evaluator, Any, _Scope], _Reader]] = {
 }
 
 
-@lru_cache
-def _reader_of(kind: Any) -> Callable[[Evaluator, Any, _Scope], _Reader] | None:
+def _reader_of(kind: type) -> Callable[[Evaluator, Any, _Scope], _Reader] | None:
     return next((_READERS[c] for c in kind.__mro__ if c in _READERS), None)

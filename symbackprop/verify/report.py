@@ -41,9 +41,9 @@ class Row:
     oracle
         What it was checked against; see `TOLERANCES`.
     error
-        The largest difference of two elements, divided by the oracle's largest one (or
-        by a floor far below what a gradient that matters has, if that is less);
-        infinite if the two could not be compared.
+        The largest difference of two elements, divided by the largest element that the
+        oracle finds; in float64, for a gradient that is 0 throughout, by the largest
+        of all gradients. Infinite if the two could not be compared.
     tolerance
         What the error may be.
     note

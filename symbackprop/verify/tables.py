@@ -160,8 +160,8 @@ class Derived(Mapping[str, Field]):
     def element(self, element: sp.Expr, places: Mapping[sp.Idx, int]) -> Any:
         """The value of an element, by the equation that defines its tensor."""
         name = element_name(element)
+        if name in self._fields or name not in self._equations:
+            return self.evaluator().at(element, places)
         indices = element.indices if isinstance(element, sp.Indexed) else ()
         position = tuple(places[idx] for idx in indices)
-        if name in self._fields:
-            return self._fields[name][position]
         return self.entries(self._equations[name], [position])[position]
