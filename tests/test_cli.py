@@ -42,7 +42,7 @@ def process(*arguments, **options):
 def test_every_command_explains_itself_with_examples(command):
     shown = symbp(command, "--help")
     assert f"symbp {command}" in shown.stdout
-    assert "Examples:" in shown.stdout
+    assert re.search(r"\n  Examples:\n    \S.*\n    \S", shown.stdout)  # each on its own line
     assert command in symbp("--help").stdout
 
 

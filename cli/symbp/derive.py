@@ -59,7 +59,7 @@ class Request:
 )
 @output_option
 def command(**options: Any) -> None:
-    r"""Derive the gradients of a network, step by step.
+    """Derive the gradients of a network, step by step.
 
     MODEL is a network as in PyTorch, layer after layer; sizes may be left open.
 

@@ -22,7 +22,7 @@ from symbp.common import deliver, network_options, output_option, read_system
 )
 @output_option
 def command(model: str, loss: str, backend: str, output: Path | None) -> None:
-    r"""Write a readable module with the loss and all gradients of a network.
+    """Write a readable module with the loss and all gradients of a network.
 
     The module runs without symbackprop: it imports NumPy alone, or PyTorch alone,
     and uses no automatic differentiation.

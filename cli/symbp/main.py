@@ -88,7 +88,7 @@ def _told(error: BaseException) -> tuple[str, int]:
 @click.version_option(__version__, prog_name="symbp")
 @click.option("--debug", is_flag=True, help="Show a traceback when something goes wrong.")
 def cli(debug: bool) -> None:
-    r"""Networks as index equations: derived, typeset, compiled, verified, trained.
+    """Networks as index equations: derived, typeset, compiled, verified, trained.
 
     \b
     Examples:

@@ -98,7 +98,7 @@ class Request:
     help="Keep parameters.npz, history.json and settings.json in this folder.",
 )
 def command(**options: Any) -> None:
-    r"""Train a network by the gradients derived from its equations.
+    """Train a network by the gradients derived from its equations.
 
     A fifth of the rows is held out and measured on in the end. MODEL and the loss are
     chosen to fit the data unless given. Before the first epoch the generated gradient

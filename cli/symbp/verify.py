@@ -13,7 +13,7 @@ from symbp.common import network_options, read_system
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.pass_context
 def command(ctx: click.Context, model: str, loss: str, as_json: bool) -> None:
-    r"""Check the gradients of a network against oracles that share no code with it.
+    """Check the gradients of a network against oracles that share no code with it.
 
     The oracles are the equations expanded to scalars and differentiated by SymPy,
     finite differences at high precision, and PyTorch's autograd; one row for each
