@@ -10,6 +10,7 @@ from symbackprop.compile.functions import (
     compile_prediction,
     emit_module,
 )
+from symbackprop.compile.program import Program
 from symbackprop.compile.stability import RULES as STABILITY_RULES
 from symbackprop.compile.training import TrainingStep, compile_training_step
 
@@ -19,6 +20,7 @@ __all__ = [
     "CompiledEquations",
     "CompiledFunction",
     "CompiledPrediction",
+    "Program",
     "TrainingStep",
     "compile_backward",
     "compile_equations",

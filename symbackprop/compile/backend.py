@@ -14,8 +14,8 @@ class Backend(ABC):
     """An array library that plans are written for.
 
     The spelling methods take and return source text. Arguments are atoms: names, calls,
-    or in parentheses. Axes are positions; `like` is an array of the function's arguments,
-    for libraries whose arrays live on a device.
+    or in parentheses. Axes are positions; `like` is an array of the function's arguments
+    (empty if it has none), for libraries whose arrays live on a device.
     """
 
     #: The name users choose it by, and under which primitives keep their spellings.

@@ -162,10 +162,10 @@ def quotient(coefficient: Fraction, above: Sequence[Value], below: Sequence[Valu
     folded = _folded(coefficient, above, below)
     front = [value for value in above if value.host and not isinstance(value, Constant)]
     under = [value for value in below if value.host and not isinstance(value, Constant)]
-    if isinstance(folded, Fraction) and folded.numerator == 1 and (arrays or front):
+    if isinstance(folded, Fraction) and _is_written_below(folded, bool(arrays or front), under):
         under.insert(0, Constant(Fraction(folded.denominator)))
-    else:
-        front.insert(0, Constant(folded))
+        folded = Fraction(folded.numerator)
+    front.insert(0, Constant(folded))
     scale = product(front)
     beneath = product(under)
     if _ONE.pattern not in (scale.pattern, beneath.pattern):
@@ -175,6 +175,13 @@ def quotient(coefficient: Fraction, above: Sequence[Value], below: Sequence[Valu
         if divisor.pattern != _ONE.pattern:
             value = Map("div", [value, divisor])
     return negative(value) if above_minus != below_minus else value
+
+
+def _is_written_below(value: Fraction, has_above: bool, under: Sequence[Value]) -> bool:
+    """Whether to write x / 2 and 2 / (3 * N) rather than 0.5 * x and 0.6666… / N."""
+    if value.numerator == 1:
+        return has_above
+    return bool(under) and 10**9 % value.denominator != 0
 
 
 def without_signs(factors: Sequence[Value]) -> tuple[list[Value], bool]:

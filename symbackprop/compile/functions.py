@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from itertools import count
 from typing import Any
@@ -208,21 +209,14 @@ def compile_prediction(
 
 
 def compile_equations(
-    system: System,
-    outputs: Sequence[str],
-    backend: str = "numpy",
-    *,
-    dtype: str = "float64",
-    device: str = "cpu",
+    program: Program, backend: str = "numpy", *, dtype: str = "float64", device: str = "cpu"
 ) -> CompiledEquations:
-    """Compile equations of any kind: a forward pass, an optimizer's update.
+    """Compile equations of any kind: a forward pass, an adjoint, an optimizer's update.
 
     Parameters
     ----------
-    system
-        The equations; an objective is not needed.
-    outputs
-        Names of the tensors that are wanted.
+    program
+        The equations, and which tensors are wanted.
     backend, dtype, device
         See `compile_backward`.
 
@@ -230,17 +224,14 @@ def compile_equations(
     ------
     OptionError, CompileError
         As `compile_backward` does.
-    UnknownNameError
-        If an output is no tensor of the system.
     """
     engine = make_engine(backend, dtype, device)
-    program = Program(system.equations, by_role(system.tensors), tuple(outputs))
-    returned = Returned(keyed={name: name for name in outputs})
-    function = Function(
-        "compute", "The values of the equations, by name.", lower(program), returned
-    )
+    program = replace(program, tensors=by_role(program.tensors))
+    returned = Returned(keyed={name: name for name in program.outputs})
+    summary = "The values of the equations, by name."
+    function = Function("compute", summary, lower(program), returned)
     module = write_module([function], engine.backend, dtype, "Equations.")
-    return CompiledEquations(module, engine, system.tensors)
+    return CompiledEquations(module, engine, program.tensors)
 
 
 def emit_module(backward: Backward, backend: str = "numpy", dtype: str = "float64") -> str:

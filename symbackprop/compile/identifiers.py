@@ -12,13 +12,13 @@ from collections.abc import Hashable, Iterable
 def identifier(name: str) -> str:
     """The nearest Python identifier: ``delta^{(l)}`` is ``delta_l``, 误差 stays.
 
+    None starts with an underscore and a letter: such names are a module's own.
+
     >>> identifier("lambda"), identifier("1st loss")
     ('lambda_', '_1st_loss')
     """
     letters = unicodedata.normalize("NFKC", name)
     text = re.sub(r"\W+", "_", letters).strip("_") or "tensor"
-    if name.startswith("_"):
-        text = f"_{text}"
     if not text.isidentifier():
         text = f"_{text}"
     if not text.isidentifier():

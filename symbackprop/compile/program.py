@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from symbackprop.calculus.convert import from_sympy, to_index
-from symbackprop.calculus.normal import Index
+from symbackprop.calculus.normal import Index, Poly
+from symbackprop.calculus.rewrite import Definition
+from symbackprop.compile.build import is_map
 from symbackprop.compile.lowering import Lowering
-from symbackprop.compile.plan import Assignment, Map, Spread, Value, walk
+from symbackprop.compile.plan import Assignment, Spread, Value, walk
 from symbackprop.compile.sharing import shared
 from symbackprop.compile.stability import stabilize
 from symbackprop.errors import EquationError, UnknownNameError
 from symbackprop.language import Domain, Equation, Role, Tensor, element_name, elements
 
 # Operations whose result may be infinite where a selection does not look.
-_RISKY = {"exp", "log", "div", "pow", "sqrt"}
+_RISKY = ("exp", "log", "div", "pow", "sqrt")
 
 
 @dataclass(frozen=True)
@@ -89,20 +91,14 @@ class Plan:
         Assignments in order.
     hosts
         The scalars that are plain Python numbers.
+    guarded
+        Whether a selection leaves out values that may overflow.
     """
 
     program: Program
     lines: tuple[Assignment, ...]
     hosts: frozenset[str]
-
-    @property
-    def guarded(self) -> bool:
-        """Whether a selection leaves out values that may overflow."""
-        return any(
-            isinstance(value, Map) and value.operation == "select" and _is_risky(value)
-            for line in self.lines
-            for value in walk(line.value)
-        )
+    guarded: bool
 
 
 def is_host(tensor: Tensor) -> bool:
@@ -121,14 +117,27 @@ def lower(program: Program) -> Plan:
         program.tensors, (tensor.name for tensor in program.arguments if is_host(tensor))
     )
     lines: list[Assignment] = []
-    for equation in program.live:
-        axes, expr = definitions[equation.name]
-        value = _filling(lowering.value(stabilize(expr, definitions)), axes)
+    for equation, expr in _stable(program, definitions):
+        axes, _ = definitions[equation.name]
+        value = _filling(lowering.value(expr), axes)
         if value.host:
             lowering.hosts.add(equation.name)
         origin = program.origins.get(equation.name, "")
         lines.append(Assignment(equation.name, axes, value, origin, equation))
-    return Plan(program, tuple(shared(lines)), frozenset(lowering.hosts))
+    guarded = any(_is_risky(value) for line in lines for value in walk(line.value))
+    return Plan(program, tuple(shared(lines)), frozenset(lowering.hosts), guarded)
+
+
+def _stable(program: Program, definitions: Mapping[str, Definition]) -> list[tuple[Equation, Poly]]:
+    """The equations that are needed once all are stable; log(p) no longer needs p."""
+    wanted = set(program.outputs)
+    kept: list[tuple[Equation, Poly]] = []
+    for equation in reversed(program.live):
+        if equation.name in wanted:
+            expr = stabilize(definitions[equation.name][1], definitions)
+            wanted |= expr.names
+            kept.append((equation, expr))
+    return kept[::-1]
 
 
 def _filling(value: Value, axes: Sequence[Index]) -> Value:
@@ -136,14 +145,13 @@ def _filling(value: Value, axes: Sequence[Index]) -> Value:
     return value if set(value.axes) == set(axes) else Spread(value, axes)
 
 
-def _used(equation: Equation) -> set[str]:
-    return {element_name(element) for element in elements(equation.rhs)}
+def _used(equation: Equation) -> dict[str, None]:
+    """The tensors on the right side, in the order of the text."""
+    return dict.fromkeys(element_name(element) for element in elements(equation.rhs))
 
 
-def _is_risky(value: Map) -> bool:
-    _, *branches = value.children
-    return any(
-        isinstance(inner, Map) and inner.operation in _RISKY
-        for branch in branches
-        for inner in walk(branch)
+def _is_risky(value: Value) -> bool:
+    """Whether a selection has a branch that may overflow where it is not taken."""
+    return is_map(value, "select") and any(
+        is_map(inner, *_RISKY) for branch in value.children[1:] for inner in walk(branch)
     )

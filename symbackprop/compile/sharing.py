@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from symbackprop.calculus.normal import Index
+from symbackprop.compile.build import unsigned
 from symbackprop.compile.plan import (
     Assignment,
     Constant,
@@ -45,9 +46,8 @@ class _Sharing:
 
     def _count(self, value: Value) -> None:
         self.uses[value.pattern] += 1
-        # A sign is never kept under a name, so what is under it is used each time.
-        signed = isinstance(value, Map) and value.operation == "neg"
-        if signed or self.uses[value.pattern] == 1:
+        # What is never kept under a name computes its parts each time.
+        if self.uses[value.pattern] == 1 or _is_trivial(value):
             for child in value.children:
                 self._count(child)
 
@@ -104,7 +104,8 @@ def _is_trivial(value: Value) -> bool:
         return True
     if isinstance(value, Map):
         simple = value.host and value.operation in ("add", "mul", "div")
-        return value.operation == "neg" or (simple and all(map(_is_trivial, value.children)))
+        parts = (unsigned(child) for child in value.children)
+        return value.operation == "neg" or (simple and all(map(_is_trivial, parts)))
     return False
 
 

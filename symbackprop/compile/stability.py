@@ -70,7 +70,9 @@ def _settled(flat: Flat, definitions: Definitions) -> Poly:
         changed = rule.apply(flat, definitions)
         if changed is not None:
             return stabilize(changed, definitions)
-    return flat.close()
+    settled = flat.close()
+    atom = settled.atom
+    return atom.poly if isinstance(atom, Group) else settled
 
 
 # --- logistic functions written with exp ----------------------------------------------

@@ -61,12 +61,11 @@ class TorchBackend(Backend):
 
     def positions(self, extent: str, whole: bool, like: str) -> str:
         """``torch.arange(K, device=x.device)``."""
-        dtype = "" if whole else "dtype=DTYPE, "
-        return f"torch.arange({extent}, {dtype}device={like}.device)"
+        return f"torch.arange({extent}{'' if whole else ', dtype=DTYPE'}{_beside(like)})"
 
     def filled(self, shape: str, value: str, like: str) -> str:
         """``torch.full((N, K), 1.0, dtype=DTYPE, device=x.device)``."""
-        return f"torch.full({shape}, {value}, dtype=DTYPE, device={like}.device)"
+        return f"torch.full({shape}, {value}, dtype=DTYPE{_beside(like)})"
 
     def spread(self, argument: str, shape: str) -> str:
         """``torch.broadcast_to(x, (N, K)).contiguous()``."""
@@ -107,3 +106,8 @@ class TorchBackend(Backend):
         """A tensor copied to the CPU if it is not there; a number of no rank."""
         array = value.detach().cpu().numpy()
         return array if array.ndim else array[()]
+
+
+def _beside(like: str) -> str:
+    """The argument that puts a new tensor on the device of another."""
+    return f", device={like}.device" if like else ""
