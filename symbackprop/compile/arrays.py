@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import sympy as sp
@@ -13,6 +13,9 @@ from symbackprop.compile.backend import Backend
 from symbackprop.compile.program import is_host
 from symbackprop.errors import DataError, ShapeError, UnknownNameError
 from symbackprop.language import Domain, Tensor
+
+#: A number, or the letter of a size that the first array to have it decides.
+Extent: TypeAlias = int | str
 
 
 @dataclass(frozen=True)
@@ -29,136 +32,134 @@ class Engine:
         return self.backend.array(value, dtype, self.device)
 
 
+class Argument:
+    """One argument of a compiled function, ready to be checked at every call.
+
+    SymPy is asked once, here: comparing sizes would cost more than a small network.
+    """
+
+    def __init__(self, tensor: Tensor, engine: Engine) -> None:
+        self.name = tensor.name
+        self._tensor = tensor
+        self._engine = engine
+        self._shape = tuple(map(_extent, tensor.shape))
+        self._classes = None if tensor.classes is None else _extent(tensor.classes)
+        self._host = is_host(tensor)
+
+    def value(self, values: Mapping[str, Any], sizes: dict[str, int]) -> Any:
+        """The value given for it, or its default, checked and converted.
+
+        Parameters
+        ----------
+        values
+            What is given, by name.
+        sizes
+            The sizes that the arguments before it have decided; it adds its own.
+        """
+        given = values.get(self.name, self._tensor.value)
+        if given is None:
+            raise ShapeError(
+                f"no value was given for {self.name!r}",
+                where="the values that were given",
+                remedy=f"add {self.name!r}, of shape {_shape_text(self._shape)}",
+            )
+        array = given if self._engine.backend.owns(given) else self._as_array(given)
+        self._check_shape(tuple(array.shape), sizes)
+        if self._classes is not None:
+            self._check_labels(array, sizes)
+        return float(given) if self._host else self._engine.array(array, self._tensor)
+
+    def _as_array(self, value: Any) -> Any:
+        try:
+            array = np.asarray(value)
+        except ValueError as error:
+            raise ShapeError(
+                f"{self.name!r} is not an array: {error}",
+                remedy=f"give numbers of shape {_shape_text(self._shape)}",
+            ) from None
+        if array.dtype.kind not in "biuf":
+            raise DataError(
+                f"{self.name!r} holds {array.dtype}, not numbers",
+                remedy=f"give numbers of shape {_shape_text(self._shape)}",
+            )
+        return array
+
+    def _check_shape(self, shape: tuple[int, ...], sizes: dict[str, int]) -> None:
+        if len(shape) == len(self._shape) and all(
+            actual == (sizes.setdefault(extent, actual) if isinstance(extent, str) else extent)
+            for extent, actual in zip(self._shape, shape, strict=True)
+        ):
+            return
+        concrete = tuple(sizes.get(e, e) if isinstance(e, str) else e for e in self._shape)
+        expected = _shape_text(self._shape)
+        if concrete != self._shape:
+            expected += f" = {_shape_text(concrete)}"
+        element = self._tensor.element
+        raise ShapeError(
+            f"{self.name!r} has shape {shape}, expected {expected}",
+            where=str(element),
+            remedy=f"transpose or cut it to fit {element}"
+            if len(shape) == len(self._shape)
+            else f"reshape it to {len(self._shape)} axes, one for each index of {element}",
+        )
+
+    def _check_labels(self, array: Any, sizes: Mapping[str, int]) -> None:
+        if self._engine.backend.owns(array):
+            if array.is_floating_point():
+                raise self._label_error(f"holds {array.dtype}")
+            if array.device.type != "cpu":
+                return  # to look at labels on a GPU is to wait for it
+            array = self._engine.backend.to_numpy(array)
+        if array.dtype.kind not in "iu":
+            raise self._label_error(f"holds {array.dtype}")
+        classes = sizes.get(self._classes) if isinstance(self._classes, str) else self._classes
+        if not np.size(array):
+            return
+        lowest, highest = int(np.min(array)), int(np.max(array))
+        if lowest < 0 or (classes is not None and highest >= classes):
+            raise self._label_error(f"holds {lowest if lowest < 0 else highest}")
+
+    def _label_error(self, what: str) -> DataError:
+        return DataError(
+            f"{self.name!r} {what}, but must hold class labels",
+            where=str(self._tensor.element),
+            remedy=f"give whole numbers from 0 to {self._classes}-1",
+        )
+
+
 def bind(
-    engine: Engine,
-    tensors: Sequence[Tensor],
-    values: Mapping[str, Any],
-    known: Iterable[str],
+    arguments: Sequence[Argument], values: Mapping[str, Any], allowed: Iterable[str]
 ) -> list[Any]:
-    """The values of tensors, checked and converted, in order.
+    """The values of arguments, checked and converted, in order.
 
     Parameters
     ----------
-    engine
-        What they are converted for.
-    tensors
+    arguments
         What is needed; hyperparameters that are not given have their defaults.
     values
         What is given, by name.
-    known
+    allowed
         Names that may be given; others are mistakes.
 
     Raises
     ------
     UnknownNameError
-        On a name that is neither needed nor known.
+        On a name that is not allowed.
     ShapeError
         If a tensor is missing, or a shape does not fit.
     DataError
         If an array does not hold numbers, or labels are not whole numbers in range.
     """
-    needed = {tensor.name for tensor in tensors}
-    allowed = needed.union(known)
     for name in values:
         if name not in allowed:
             raise UnknownNameError("tensor", name, allowed, where="the values that were given")
-    sizes: dict[sp.Expr, int] = {}
-    return [_bound(engine, tensor, _given(tensor, values), sizes) for tensor in tensors]
+    sizes: dict[str, int] = {}
+    return [argument.value(values, sizes) for argument in arguments]
 
 
-def _given(tensor: Tensor, values: Mapping[str, Any]) -> Any:
-    if tensor.name in values:
-        return values[tensor.name]
-    if tensor.value is not None:
-        return tensor.value
-    raise ShapeError(
-        f"no value was given for {tensor.name!r}",
-        where="the values that were given",
-        remedy=f"add {tensor.name!r}, of shape {_shape_text(tensor.shape)}",
-    )
+def _extent(extent: sp.Expr) -> Extent:
+    return int(extent) if extent.is_Integer else str(extent)
 
 
-def _bound(engine: Engine, tensor: Tensor, value: Any, sizes: dict[sp.Expr, int]) -> Any:
-    array = value if engine.backend.owns(value) else _as_array(tensor, value)
-    _check_shape(tensor, tuple(array.shape), sizes)
-    if tensor.domain is Domain.LABEL:
-        _check_labels(engine, tensor, array, sizes)
-    if is_host(tensor):
-        return float(value)
-    return engine.array(array, tensor)
-
-
-def _as_array(tensor: Tensor, value: Any) -> Any:
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ShapeError(
-            f"{tensor.name!r} is not an array: {error}",
-            remedy=f"give numbers of shape {_shape_text(tensor.shape)}",
-        ) from None
-    if array.dtype.kind not in "biuf":
-        raise DataError(
-            f"{tensor.name!r} holds {array.dtype}, not numbers",
-            remedy=f"give numbers of shape {_shape_text(tensor.shape)}",
-        )
-    return array
-
-
-def _check_shape(tensor: Tensor, shape: tuple[int, ...], sizes: dict[sp.Expr, int]) -> None:
-    fits = len(shape) == len(tensor.shape) and all(
-        _extent(extent, sizes, actual) == actual
-        for extent, actual in zip(tensor.shape, shape, strict=True)
-    )
-    if not fits:
-        concrete = tuple(sizes.get(extent, extent) for extent in tensor.shape)
-        expected = _shape_text(tensor.shape)
-        if concrete != tensor.shape:
-            expected += f" = {_shape_text(concrete)}"
-        raise ShapeError(
-            f"{tensor.name!r} has shape {shape}, expected {expected}",
-            where=str(tensor.element),
-            remedy=_remedy(tensor, shape),
-        )
-
-
-def _remedy(tensor: Tensor, shape: tuple[int, ...]) -> str:
-    if len(shape) == len(tensor.shape):
-        return f"transpose or cut it to fit {tensor.element}"
-    return f"reshape it to {len(tensor.shape)} axes, one for each index of {tensor.element}"
-
-
-def _extent(extent: sp.Expr, sizes: dict[sp.Expr, int], actual: int) -> int:
-    """The number behind a size; a symbol met for the first time stands for `actual`."""
-    if extent.is_Symbol:
-        return sizes.setdefault(extent, actual)
-    value = extent.subs(sizes)
-    return int(value) if value.is_Integer else actual
-
-
-def _check_labels(engine: Engine, tensor: Tensor, array: Any, sizes: dict[sp.Expr, int]) -> None:
-    if engine.backend.owns(array):
-        if array.is_floating_point():
-            raise _label_error(tensor, f"holds {array.dtype}")
-        if array.device.type != "cpu":
-            return  # to look at labels on a GPU is to wait for it
-        array = engine.backend.to_numpy(array)
-    if array.dtype.kind not in "iu":
-        raise _label_error(tensor, f"holds {array.dtype}")
-    classes = tensor.classes.subs(sizes) if tensor.classes is not None else None
-    if not np.size(array):
-        return
-    lowest, highest = int(np.min(array)), int(np.max(array))
-    if lowest < 0 or (classes is not None and classes.is_Integer and highest >= classes):
-        raise _label_error(tensor, f"holds {lowest if lowest < 0 else highest}")
-
-
-def _label_error(tensor: Tensor, what: str) -> DataError:
-    return DataError(
-        f"{tensor.name!r} {what}, but must hold class labels",
-        where=str(tensor.element),
-        remedy=f"give whole numbers from 0 to {tensor.classes}-1",
-    )
-
-
-def _shape_text(shape: Sequence[Any]) -> str:
+def _shape_text(shape: Sequence[Extent]) -> str:
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

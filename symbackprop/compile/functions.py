@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from symbackprop.calculus import Backward
-from symbackprop.compile.arrays import Engine, bind
+from symbackprop.compile.arrays import Argument, Engine, bind
 from symbackprop.compile.backends import BACKENDS
 from symbackprop.compile.module import Function, Module, Returned, write_module
 from symbackprop.compile.program import Program, lower
@@ -32,16 +32,18 @@ class CompiledModule:
 
     def __init__(self, module: Module, engine: Engine, tensors: Mapping[str, Tensor]) -> None:
         self.source = module.source
-        self._parameters = module.parameters
         self._engine = engine
         self._tensors = tensors
+        self._allowed = {n for n, t in tensors.items() if t.role is not Role.INTERMEDIATE}
+        self._arguments = {
+            function: [Argument(tensors[name], engine) for name in names]
+            for function, names in module.parameters.items()
+        }
         self._functions = _load(module)
 
-    def _call(self, function: str, values: Mapping[str, Any], known: Iterable[str] = ()) -> Any:
+    def _call(self, function: str, values: Mapping[str, Any]) -> Any:
         """Call a function of the module; its results as it returned them."""
-        tensors = [self._tensors[name] for name in self._parameters[function]]
-        given = {name for name, t in self._tensors.items() if t.role is not Role.INTERMEDIATE}
-        arguments = bind(self._engine, tensors, values, given.union(known))
+        arguments = bind(self._arguments[function], values, self._allowed)
         return self._functions[function](*arguments)
 
     def _results(self, values: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,6 +51,8 @@ class TrainingStep(CompiledModule):
     ) -> None:
         super().__init__(module, engine, tensors)
         self._updates = updates
+        # A loop may count its steps whether or not this optimizer looks at the number.
+        self._allowed.add(_STEP_COUNT)
 
     def __call__(self, values: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         """The loss before the step, and the new parameters and state by their old names.
@@ -68,7 +70,7 @@ class TrainingStep(CompiledModule):
         UnknownNameError, ShapeError, DataError
             If a value is missing, unknown, of another shape, or not of the right kind.
         """
-        loss, changed = self._call("step", values, known=(_STEP_COUNT,))
+        loss, changed = self._call("step", values)
         results = self._results(
             values, {"loss": loss} | {f"new {n}": v for n, v in changed.items()}
         )
