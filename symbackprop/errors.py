@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-
 # Half of the letters in common: enough for names as short as W1.
 _SIMILAR = 0.5
 

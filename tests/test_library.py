@@ -301,7 +301,7 @@ def test_symbolic_sizes_get_numbers() -> None:
         (L1(0.3, bias=True), lambda w, b: 0.3 * (abs(w).sum() + abs(b).sum())),
         ([L1(0.3), L2(0.5)], lambda w, b: 0.3 * abs(w).sum() + 0.25 * (w**2).sum()),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_penalties_are_terms_of_the_objective(penalties: Any, expected: Any) -> None:
     net = Sequential(Linear(FEATURES, OUT))

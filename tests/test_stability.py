@@ -270,7 +270,7 @@ def test_a_softmax_written_step_by_step_is_as_stable(backend: str) -> None:
         (sb.Tanh(), torch.tanh),
         (sb.Sigmoid(), torch.sigmoid),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_activations_of_extreme_numbers(layer: Any, reference: Any, backend: str) -> None:
     """What overflows in the branch that is not taken leaks neither inf nor nan."""
