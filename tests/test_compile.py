@@ -462,6 +462,18 @@ def test_emitted_torch_source_is_one_graph_for_torch_compile(load: Load) -> None
     np.testing.assert_allclose(gradients["W1"], expected_gradients["W1"], rtol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["gather", "one hot", "scatter", "positions as numbers", "cases"])
+def test_torch_source_makes_its_tensors_on_the_device_of_its_arguments(
+    name: str, load: Load
+) -> None:
+    """On the meta device, any operation with a tensor of another device is an error."""
+    program = CORPUS[name].program
+    compute = load(compile_equations(program, "torch").source)["compute"]
+    given = values_of(CORPUS[name])
+    arguments = [torch.tensor(given[t.name], device="meta") for t in program.arguments]
+    assert compute(*arguments)["out"].device.type == "meta"
+
+
 # --- emitted modules on their own -----------------------------------------------------------
 
 

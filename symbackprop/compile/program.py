@@ -44,12 +44,11 @@ class Program:
 
     def __post_init__(self) -> None:
         defined: set[str] = set()
-        names = {equation.name for equation in self.equations}
         for equation in self.equations:
-            for used in _used(equation):
+            for used in self.uses[equation.name]:
                 if used not in self.tensors:
                     raise UnknownNameError("tensor", used, self.tensors, where=str(equation))
-                if used in names and used not in defined:
+                if used in self.uses and used not in defined:
                     raise EquationError(
                         f"{used!r} is used before it is computed",
                         where=str(equation),
@@ -57,8 +56,16 @@ class Program:
                     )
             defined.add(equation.name)
         for name in self.outputs:
-            if name not in names and name not in self.tensors:
-                raise UnknownNameError("output", name, names)
+            if name not in self.tensors:
+                raise UnknownNameError("output", name, self.uses)
+
+    @cached_property
+    def uses(self) -> Mapping[str, tuple[str, ...]]:
+        """By name of the tensor it defines: the tensors an equation mentions, in order."""
+        return {
+            equation.name: tuple(dict.fromkeys(map(element_name, elements(equation.rhs))))
+            for equation in self.equations
+        }
 
     @cached_property
     def live(self) -> tuple[Equation, ...]:
@@ -68,15 +75,17 @@ class Program:
         for equation in reversed(self.equations):
             if equation.name in wanted:
                 kept.append(equation)
-                wanted.update(_used(equation))
+                wanted.update(self.uses[equation.name])
         return tuple(reversed(kept))
 
     @cached_property
     def arguments(self) -> tuple[Tensor, ...]:
         """The tensors that must be given, in the order of the table."""
-        computed = {equation.name for equation in self.equations}
-        used = {name for equation in self.live for name in _used(equation)} | set(self.outputs)
-        return tuple(t for name, t in self.tensors.items() if name in used - computed)
+        used = {name for equation in self.live for name in self.uses[equation.name]}
+        used.update(self.outputs)
+        return tuple(
+            t for name, t in self.tensors.items() if name in used and name not in self.uses
+        )
 
 
 @dataclass(frozen=True)
@@ -143,11 +152,6 @@ def _stable(program: Program, definitions: Mapping[str, Definition]) -> list[tup
 def _filling(value: Value, axes: Sequence[Index]) -> Value:
     """The value with all axes of the tensor it is assigned to."""
     return value if set(value.axes) == set(axes) else Spread(value, axes)
-
-
-def _used(equation: Equation) -> dict[str, None]:
-    """The tensors on the right side, in the order of the text."""
-    return dict.fromkeys(element_name(element) for element in elements(equation.rhs))
 
 
 def _is_risky(value: Value) -> bool:
