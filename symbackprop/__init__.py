@@ -13,6 +13,8 @@ from symbackprop import library as library
 from symbackprop.calculus import Step as Step
 from symbackprop.derivation import Derivation as Derivation
 from symbackprop.derivation import derive as derive
+from symbackprop.errors import SymbackpropError as SymbackpropError
+from symbackprop.errors import VerificationError as VerificationError
 from symbackprop.language import *  # noqa: F403 (the language is the vocabulary of the package)
 from symbackprop.library import *  # noqa: F403 (and so are the layers, losses and optimizers)
 from symbackprop.typeset import latex_equation as latex_equation

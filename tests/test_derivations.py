@@ -357,6 +357,18 @@ def test_embedding_gradient_is_a_scatter_add() -> None:
     assert same(gradient, 2 * sp.Sum(e[n, h] * sp.KroneckerDelta(k, labels[n]), n))
 
 
+def test_deltas_in_forward_equations() -> None:
+    """‖A - I‖² in A is 2(A - I); Σ z² at the labels is 2z there and 0 elsewhere."""
+    m = sb.index("m", K)
+    A, v = sb.parameter("A", k, m), sb.parameter("v", n, k)
+    identity = sp.Sum((A[k, m] - sp.KroneckerDelta(k, m)) ** 2, k, m)
+    gradient = derive_backward(sb.System([sb.Equation(L, identity)], [A], minimize="L"))
+    assert equal(gradient.gradients["A"], 2 * (A[k, m] - sp.KroneckerDelta(k, m)))
+    at_labels = sp.Sum(sp.KroneckerDelta(k, labels[n]) * v[n, k] ** 2, n, k)
+    gradient = derive_backward(sb.System([sb.Equation(L, at_labels)], [labels, v], minimize="L"))
+    assert equal(gradient.gradients["v"], 2 * v[n, k] * sp.KroneckerDelta(k, labels[n]))
+
+
 def test_fixed_position() -> None:
     v = sb.parameter("v", i)
     system = sb.System([sb.Equation(L, v[0] ** 2)], [v], minimize="L")

@@ -17,7 +17,7 @@ from symbackprop.language.indices import index_name, size_of
 from symbackprop.language.primitives import MaxOver, bracket, primitive_of
 from symbackprop.language.tensors import Domain, Role, Tensor
 
-_STRUCTURE = (AppliedUndef, sp.Pow, bracket, sp.Piecewise)
+_STRUCTURE = (AppliedUndef, sp.KroneckerDelta, sp.Pow, bracket, sp.Piecewise)
 
 
 class System:

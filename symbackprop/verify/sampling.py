@@ -7,10 +7,10 @@ are multiples of a power of two: float64 and 80 digits see exactly the same ones
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, count, pairwise, product
+from itertools import chain, pairwise, product
 from typing import Any
 
 import mpmath
@@ -82,8 +82,8 @@ def choose_sizes(system: System, given: Mapping[str, int] | None = None) -> dict
     """A small prime for every symbolic size that is not given.
 
     The primes differ from each other, from the given sizes and from every size that
-    is a whole number already; none is 2, so that ``1/N`` and ``1/2`` differ too. Where
-    3, 5 and 7 are taken, other small numbers serve: a large size shows no more.
+    is a whole number already. 2 comes after 3, 5 and 7, so that ``1/N`` and ``1/2``
+    differ where N is the first.
 
     Raises
     ------
@@ -103,12 +103,18 @@ def choose_sizes(system: System, given: Mapping[str, int] | None = None) -> dict
             )
     taken = {int(e) for t in system.tensors.values() for e in t.shape if e.is_Integer}
     taken.update(chosen.values())
-    unused = (extent for extent in chain((3, 5, 7), count(4)) if extent not in taken)
+    unused = (extent for extent in chain((3, 5, 7, 2), _primes_above(7)) if extent not in taken)
     for name in names:
         if name not in chosen:
             chosen[name] = next(unused)
             taken.add(chosen[name])
     return {symbol: chosen[name] for name, symbol in names.items()}
+
+
+def _primes_above(number: int) -> Iterator[int]:
+    while True:
+        number = int(sp.nextprime(number))
+        yield number
 
 
 def sizes_of(system: System, arrays: Mapping[str, np.ndarray]) -> dict[sp.Symbol, int]:
