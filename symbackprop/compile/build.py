@@ -34,6 +34,8 @@ def add(terms: Iterable[Value]) -> Value:
         flat.append(Constant(constant))
     if len(flat) < 2:
         return flat[0] if flat else ZERO
+    if all(map(_is_negative, flat)):
+        return negative(add(negative(summand) for summand in flat))
     large, small = _by_magnitude(flat)
     if len(large) > 1 and small:
         return Map("add", [Map("add", _readable(large)), *_readable(small)])
@@ -65,10 +67,13 @@ def _readable(values: list[Value]) -> list[Value]:
     """Terms in reading order: positive ones first, then those of more axes."""
 
     def rank(value: Value) -> tuple[bool, int, int]:
-        minus = unsigned(value) is not value or (isinstance(value, Constant) and value.value < 0)
-        return minus, -len(value.axes), _plainness(value)
+        return _is_negative(value), -len(value.axes), _plainness(value)
 
     return sorted(values, key=rank)
+
+
+def _is_negative(value: Value) -> bool:
+    return is_map(value, "neg") or (isinstance(value, Constant) and value.value < 0)
 
 
 def negative(value: Value) -> Value:

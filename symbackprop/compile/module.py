@@ -19,7 +19,8 @@ from symbackprop.errors import CompileError
 from symbackprop.language import PRIMITIVES, Domain, Tensor
 from symbackprop.typeset import text_equation
 
-_WIDTH = 88
+# Lines are broken where they would be longer than this.
+_WIDTH = 100
 _CHECK = '''\
 def _check_shapes(**arrays):
     """Raise ValueError where a shape does not fit SHAPES; a letter is any one size."""
@@ -248,14 +249,18 @@ class _FunctionWriter:
             )
             yield f"# {_printable_comment(equation)}"
             for assignment in waiting:
-                yield self._assigned(assignment)
+                yield from self._assigned(assignment)
             waiting = []
         yield ""
         yield from self._return()
 
-    def _assigned(self, line: Assignment) -> str:
-        value = self._writer.line(line.value, line.axes)
-        return f"{self._names.name(line.name)} = {value}"
+    def _assigned(self, line: Assignment) -> list[str]:
+        value = self._writer.right_side(line.value, line.axes)
+        text = f"{self._names.name(line.name)} = {value.text}"
+        if len(text) + 4 <= _WIDTH or len(value.parts) < 2:
+            return [text]
+        opening = f"{self._names.name(line.name)} = ("
+        return [opening, *(f"    {part}" for part in value.parts), ")"]
 
     def _return(self) -> list[str]:
         returned = self._function.returned

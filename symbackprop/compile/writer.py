@@ -7,7 +7,7 @@ order is transposed, one that lacks an axis gets a ``None`` in its place.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from string import ascii_letters
 
@@ -29,6 +29,7 @@ from symbackprop.compile.plan import (
     Spread,
     Value,
 )
+from symbackprop.errors import CompileError
 from symbackprop.language import PRIMITIVES, Spelling
 
 Axes = tuple[Index, ...]
@@ -47,11 +48,15 @@ class Code:
         The source, and how tightly it holds together.
     axes
         Its axes by position.
+    parts
+        Where a long expression may be broken: its summands or factors, each with the
+        operator before it.
     """
 
     text: str
     level: int = _ATOM
     axes: Axes = ()
+    parts: tuple[str, ...] = ()
 
     def at(self, level: int) -> str:
         """The source, in parentheses unless it holds together at least that tightly."""
@@ -96,9 +101,9 @@ class Writer:
         self._like = like
         self.requirements = Requirements()
 
-    def line(self, value: Value, axes: Axes) -> str:
-        """The right side of an assignment to a tensor stored with these axes."""
-        return self._aligned(self._write(value, axes), axes).text
+    def right_side(self, value: Value, axes: Axes) -> Code:
+        """What is assigned to a tensor that is stored with these axes."""
+        return self._aligned(self._write(value, axes), axes)
 
     def size(self, extent: sp.Expr) -> str:
         """A size, as a Python expression that holds together as an atom."""
@@ -107,7 +112,12 @@ class Writer:
         if extent.is_Symbol:
             self.requirements.sizes[extent] = None
             return self._names.name(extent, str(extent))
-        sign = {sp.Add: " + ", sp.Mul: " * ", sp.Pow: " ** "}[extent.func]
+        sign = {sp.Add: " + ", sp.Mul: " * "}.get(extent.func)
+        if sign is None:
+            raise CompileError(
+                f"the size {extent} is not a sum or a product of whole sizes",
+                remedy="give it a letter of its own",
+            )
         return f"({sign.join(self.size(part) for part in extent.args)})"
 
     # --- one kind of value each -----------------------------------------------------
@@ -244,23 +254,21 @@ class Writer:
 
     def _sum(self, value: Map, want: Axes) -> Code:
         negative = [isinstance(c, Map) and c.operation == "neg" for c in value.children]
-        parts = [
-            child.children[0] if minus else child
+        codes = [
+            self._write(child.children[0] if minus else child, want)
             for child, minus in zip(value.children, negative, strict=True)
         ]
-        codes = [self._write(part, want) for part in parts]
         axes = _common(codes, value.axes, want)
-        text = ""
+        parts: list[str] = []
         for code, minus in zip(codes, negative, strict=True):
             operand = self._aligned(code, axes)
-            written = operand.at(_SUM + 1 if text or minus else _SUM)
+            written = operand.at(_SUM + 1 if parts or minus else _SUM)
             signed = operand.level == _SIGN
             sign = "-" if minus != signed else "+"
-            text += f" {sign} {written.removeprefix('-') if signed else written}"
-        text = text.removeprefix(" + ")
-        if text.startswith(" - "):
-            text = f"-{text[3:]}"
-        return Code(text, _SUM, axes)
+            parts.append(f"{sign} {written.removeprefix('-') if signed else written}")
+        first = parts[0]
+        parts[0] = first[2:] if first.startswith("+") else f"-{first[2:]}"
+        return Code(" ".join(parts), _SUM, axes, tuple(parts))
 
     def _map(self, value: Map, want: Axes) -> Code:
         if value.operation == "add":
@@ -272,7 +280,7 @@ class Writer:
         if special is None and value.operation in RELATIONS:
             special = _relation
         code = special(value, operands) if special else self._called(value, operands)
-        return Code(code.text, code.level, axes)
+        return replace(code, axes=axes)
 
     def _called(self, value: Map, operands: Sequence[Code]) -> Code:
         """A function, in Python's own spelling between plain numbers."""
@@ -327,17 +335,23 @@ def _matmul(first: Code, second: Code, axes: Axes) -> Code:
 
 def _negation(value: Map, operands: Sequence[Code]) -> Code:
     (operand,) = operands
-    return Code(f"-{operand.at(_PRODUCT)}", _PRODUCT if operand.level == _PRODUCT else _SIGN)
+    if operand.level != _PRODUCT:
+        return Code(f"-{operand.at(_PRODUCT)}", _SIGN)
+    parts = (f"-{operand.parts[0]}", *operand.parts[1:])
+    return Code(f"-{operand.text}", _PRODUCT, parts=parts)
 
 
 def _product(value: Map, operands: Sequence[Code]) -> Code:
     first, *others = operands
-    text = " * ".join([first.at(_PRODUCT), *(other.at(_PRODUCT + 1) for other in others)])
-    return Code(text, _PRODUCT)
+    parts = (first.at(_PRODUCT), *(f"* {other.at(_PRODUCT + 1)}" for other in others))
+    return Code(" ".join(parts), _PRODUCT, parts=parts)
 
 
 def _quotient(value: Map, operands: Sequence[Code]) -> Code:
-    return Code(f"{operands[0].at(_PRODUCT)} / {operands[1].at(_PRODUCT + 1)}", _PRODUCT)
+    above, below = operands
+    factors = above.parts if above.level == _PRODUCT and above.parts else (above.at(_PRODUCT),)
+    parts = (*factors, f"/ {below.at(_PRODUCT + 1)}")
+    return Code(" ".join(parts), _PRODUCT, parts=parts)
 
 
 def _power(value: Map, operands: Sequence[Code]) -> Code:

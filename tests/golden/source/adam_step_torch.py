@@ -93,6 +93,6 @@ def step(x, y, W1, b1, m_W1, v_W1, t, m_b1, v_b1, eta, beta_1, beta_2, epsilon):
     b1_next = b1 - eta * m_hat_b1 / (torch.sqrt(v_hat_b1) + epsilon)
 
     return L, {
-        "W1": W1_next, "b1": b1_next, "m_W1": m_W1_next, "v_W1": v_W1_next,
-        "m_b1": m_b1_next, "v_b1": v_b1_next,
+        "W1": W1_next, "b1": b1_next, "m_W1": m_W1_next, "v_W1": v_W1_next, "m_b1": m_b1_next,
+        "v_b1": v_b1_next,
     }
