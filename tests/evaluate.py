@@ -91,7 +91,7 @@ class _Evaluator:
             )
         if expr in (sp.true, sp.false):
             return np.bool_(bool(expr))
-        if expr.is_number:
+        if expr.is_number and not expr.args:
             return int(expr) if expr.is_Integer else float(expr)
         return _FUNCTIONS[expr.func](*(self.value(part, axes) for part in expr.args))
 

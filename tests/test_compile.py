@@ -9,7 +9,6 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 import sympy as sp
 import torch
 from evaluate import evaluate
+from forms import BATCH, Form, form, values_of
 
 import symbackprop as sb
 from symbackprop.calculus import derive_backward
@@ -43,9 +43,7 @@ from symbackprop.language import (
     Domain,
     Equation,
     MaxOver,
-    Role,
     System,
-    Tensor,
     bracket,
     hyperparameter,
     index,
@@ -64,57 +62,9 @@ REGRESSION = sb.Sequential(sb.Linear(7, 3))
 BOTH = pytest.mark.parametrize("backend", BACKENDS)
 
 # Sizes are different primes, so that no transpose goes unnoticed.
-BATCH, WIDE, MIDDLE, SMALL = 5, 7, 3, 2
+WIDE, MIDDLE, SMALL = 7, 3, 2
 n, i, j, k = index("n", "N"), index("i", WIDE), index("j", MIDDLE), index("k", SMALL)
 d = index("d", 11)
-
-
-def random(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng([seed, *shape]).normal(size=shape)
-
-
-@dataclass(frozen=True)
-class Form:
-    """Equations of one output, which need not be a system a user may write."""
-
-    given: tuple[Tensor, ...]
-    equations: tuple[Equation, ...]
-
-    @property
-    def tensors(self) -> dict[str, Tensor]:
-        defined = (Tensor(e.name, e.indices) for e in self.equations)
-        return {tensor.name: tensor for tensor in (*self.given, *defined)}
-
-    @property
-    def hyperparameters(self) -> list[Tensor]:
-        return [tensor for tensor in self.given if tensor.role is Role.HYPERPARAMETER]
-
-    def tensor(self, name: str) -> Tensor:
-        return self.tensors[name]
-
-    @property
-    def program(self) -> Program:
-        return Program(self.equations, self.tensors, (self.equations[-1].name,))
-
-
-def form(given: list[Tensor], rhs: sp.Expr, *indices: sp.Idx) -> Form:
-    out = intermediate("out", *indices)
-    return Form(tuple(given), (Equation(out.element, rhs),))
-
-
-def values_of(system: System | Form, batch: int = BATCH, seed: int = 1) -> dict[str, np.ndarray]:
-    """Random numbers for everything a system is given; labels run through all classes."""
-    generator = np.random.default_rng(seed)
-    values: dict[str, np.ndarray] = {}
-    for tensor in system.given:
-        shape = tuple(batch if extent.is_Symbol else int(extent) for extent in tensor.shape)
-        if tensor.domain is Domain.LABEL:
-            values[tensor.name] = generator.integers(0, int(tensor.classes), shape)
-        elif tensor.domain is Domain.REAL:
-            values[tensor.name] = generator.normal(size=shape)
-        else:
-            values[tensor.name] = generator.uniform(0.1, 0.9, shape)
-    return values
 
 
 # --- source -------------------------------------------------------------------------------

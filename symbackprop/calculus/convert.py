@@ -150,7 +150,7 @@ def _max_over(expr: MaxOver) -> Poly:
 
 
 def condition(expr: Any) -> Poly:
-    """The bracket of a relation, or of a conjunction of relations."""
+    """The bracket of a relation, or of relations joined by and, or, not."""
     if expr in (sp.true, sp.false):
         return number(1 if expr == sp.true else 0)
     if isinstance(expr, sp.And):
@@ -158,8 +158,19 @@ def condition(expr: Any) -> Poly:
         for part in expr.args:
             flat.multiply_poly(condition(part))
         return flat.close()
+    if isinstance(expr, sp.Or):
+        none = number(1)
+        for part in expr.args:
+            none = none * (number(1) - condition(part))
+        return number(1) - none
     if isinstance(expr, sp.Not):
         return number(1) - condition(expr.args[0])
+    if type(expr) not in _RELATIONS:
+        raise EquationError(
+            f"{type(expr).__name__} is not a condition of the language",
+            where=str(expr),
+            remedy="write it with <, <=, >, >=, ==, != and & | ~",
+        )
     relation, swapped = _RELATIONS[type(expr)]
     left, right = (from_sympy(side) for side in expr.args)
     return bracket_of(right, relation, left) if swapped else bracket_of(left, relation, right)
