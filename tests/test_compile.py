@@ -699,6 +699,25 @@ def test_hyperparameters_can_be_given_for_a_step() -> None:
     np.testing.assert_allclose(changed["W1"], values["W1"] - 0.5 * gradients["W1"], rtol=1e-13)
 
 
+@BOTH
+def test_a_parameter_may_be_a_single_number(backend: str) -> None:
+    x, slope, objective = input("x", n), parameter("a"), intermediate("L")
+    rhs = sp.Sum((slope[()] * x[n] - 1) ** 2, n)
+    system = System([Equation(objective[()], rhs)], [x, slope], minimize="L")
+    step = compile_training_step(derive_backward(system), sb.Adam(lr=0.1), backend, dtype="float32")
+    values: dict[str, Any] = {"x": np.linspace(1, 2, BATCH), "a": 3.0}
+    values |= step.initial_state(values)
+    reference = torch.tensor(3.0, requires_grad=True)
+    torch_step = torch.optim.Adam([reference], lr=0.1)
+    for number in range(1, 4):
+        values |= step(values | {"t": number})[1]
+        torch_step.zero_grad()
+        ((reference * torch.linspace(1, 2, BATCH) - 1) ** 2).sum().backward()
+        torch_step.step()
+    assert str(values["a"].dtype).endswith("float32")
+    assert float(values["a"]) == pytest.approx(reference.item(), rel=1e-6)
+
+
 def test_tensors_stay_tensors_from_step_to_step() -> None:
     system = REGRESSION.system(sb.CrossEntropyLoss())
     step = compile_training_step(derive_backward(system), sb.Adam(), "torch", dtype="float32")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from symbackprop.calculus.normal import ONE
+from symbackprop.calculus.nodes import ONE
 from symbackprop.compile.plan import Constant, Load, Map, Reduce, Value
 
 ZERO = Constant(Fraction(0))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import combinations
 
-from symbackprop.calculus.normal import Index
+from symbackprop.calculus.nodes import Index
 from symbackprop.compile.build import negative, product, without_signs
 from symbackprop.compile.plan import Constant, Contract, Reduce, Size, Value
 

@@ -8,23 +8,25 @@ from typing import TypeGuard
 
 import sympy as sp
 
-from symbackprop.calculus.normal import (
+from symbackprop.calculus.nodes import (
     Access,
     Bracket,
     Delta,
-    Flat,
     Func,
     Group,
     Index,
-    Largest,
     Node,
     Place,
-    Poly,
     Term,
+)
+from symbackprop.calculus.nodes import Constant as NormalConstant
+from symbackprop.calculus.normal import (
+    Flat,
+    Largest,
+    Poly,
     Total,
     rename,
 )
-from symbackprop.calculus.normal import Constant as NormalConstant
 from symbackprop.calculus.rewrite import factor
 from symbackprop.compile.build import (
     ZERO,

@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 import sympy as sp
 
-from symbackprop.calculus.normal import Index
+from symbackprop.calculus.nodes import Index
 from symbackprop.language import Equation
 
 #: Conditions; their values are true or false.

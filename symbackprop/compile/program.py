@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from symbackprop.calculus.convert import from_sympy, to_index
-from symbackprop.calculus.normal import Index, Poly
+from symbackprop.calculus.nodes import Index
+from symbackprop.calculus.normal import (
+    Poly,
+)
 from symbackprop.calculus.rewrite import Definition
 from symbackprop.compile.build import is_map
 from symbackprop.compile.lowering import Lowering

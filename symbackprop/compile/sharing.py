@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from symbackprop.calculus.normal import Index
+from symbackprop.calculus.nodes import Index
 from symbackprop.compile.build import unsigned
 from symbackprop.compile.plan import (
     Assignment,

@@ -10,16 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from symbackprop.calculus.normal import (
+from symbackprop.calculus.nodes import (
     Access,
     Constant,
-    Flat,
     Func,
     Group,
-    Largest,
     Node,
-    Poly,
     Term,
+)
+from symbackprop.calculus.normal import (
+    Flat,
+    Largest,
+    Poly,
     Total,
     is_positive,
     largest,

@@ -99,7 +99,7 @@ class TrainingStep(CompiledModule):
             if update.initial and name not in parameters:
                 raise UnknownNameError("parameter", name, parameters)
             for carried, value in update.initial.items():
-                filled = np.full(tuple(parameters[name].shape), value)
+                filled = np.full(tuple(getattr(parameters[name], "shape", ())), value)
                 state[carried] = self._engine.array(filled, self._tensors[carried])
         return state
 

@@ -13,7 +13,7 @@ from string import ascii_letters
 
 import sympy as sp
 
-from symbackprop.calculus.normal import Index
+from symbackprop.calculus.nodes import Index
 from symbackprop.compile.backend import Backend
 from symbackprop.compile.identifiers import Namespace
 from symbackprop.compile.plan import (
