@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 import symbackprop.language as sb
 from symbackprop.calculus.convert import SympyWriter, from_sympy
-from symbackprop.calculus.normal import Poly, rename
+from symbackprop.calculus.normal import (
+    Poly,
+    rename,
+)
 from symbackprop.calculus.rewrite import expand, factor
 from symbackprop.verify.evaluate import Decimals, Evaluator
 

@@ -13,7 +13,11 @@ import torch
 import symbackprop as sb
 from symbackprop.calculus import derive_backward
 from symbackprop.calculus.convert import SympyWriter, from_sympy, to_index
-from symbackprop.calculus.normal import Func, Largest, Node, Poly
+from symbackprop.calculus.nodes import Func, Node
+from symbackprop.calculus.normal import (
+    Largest,
+    Poly,
+)
 from symbackprop.compile import (
     BACKENDS,
     STABILITY_RULES,

@@ -10,21 +10,23 @@ from typing import Any, TypeAlias
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symbackprop.calculus.normal import (
+from symbackprop.calculus.nodes import (
     Access,
     Binder,
     Bracket,
     Constant,
     Delta,
-    Flat,
     Func,
     Group,
     Index,
-    Largest,
     Node,
     Place,
-    Poly,
     Term,
+)
+from symbackprop.calculus.normal import (
+    Flat,
+    Largest,
+    Poly,
     Total,
     bracket_of,
     delta,

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import floor
 
-from symbackprop.calculus.normal import (
+from symbackprop.calculus.nodes import (
     Access,
     Delta,
     Index,
     Node,
     Place,
-    Poly,
     Term,
+)
+from symbackprop.calculus.normal import (
+    Poly,
 )
 
 Binding = dict[Node, Place]

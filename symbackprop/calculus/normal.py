@@ -19,208 +19,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache, cached_property
-from itertools import count, groupby, permutations, product
-from typing import TypeAlias
+from itertools import groupby, permutations, product
 
 import sympy as sp
 
+from symbackprop.calculus.nodes import (
+    ONE,
+    Access,
+    Binder,
+    Bracket,
+    Constant,
+    Delta,
+    Func,
+    Group,
+    Index,
+    Node,
+    Place,
+    Term,
+)
 from symbackprop.language import PRIMITIVES
-
-ONE = Fraction(1)
-
-
-class Node:
-    """An immutable expression; its key decides equality, hashing and order."""
-
-    key: str
-    #: What two nodes of one type must share besides their children.
-    head: str = ""
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Node) and self.key == other.key
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __repr__(self) -> str:
-        return self.key
-
-    @cached_property
-    def free(self) -> frozenset[Index]:
-        """The indices that no binder inside binds."""
-        return frozenset().union(*(child.free for child in self.children))
-
-    @cached_property
-    def names(self) -> frozenset[str]:
-        """The tensors mentioned, labels among them."""
-        return frozenset().union(*(child.names for child in self.children))
-
-    @cached_property
-    def kinds(self) -> frozenset[type[Node]]:
-        """The kinds of node this is made of."""
-        return frozenset((type(self),)).union(*(child.kinds for child in self.children))
-
-    @cached_property
-    def height(self) -> int:
-        """The largest canonical number of a bound index inside."""
-        return max((child.height for child in self.children), default=0)
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        """The nodes directly inside."""
-        return ()
-
-
-@cache
-def _written(size: sp.Expr) -> str:
-    return str(size)
-
-
-class Index(Node):
-    """An index; `number` is 0 for a free one, else the canonical number of a bound one."""
-
-    _serial = count(1)
-
-    def __init__(self, name: str, size: sp.Expr, number: int = 0, hint: str = "") -> None:
-        self.name = name
-        self.size = size
-        self.number = number
-        self.hint = hint or name
-        self.key = f"{name}:{_written(size)}"
-
-    @cached_property
-    def free(self) -> frozenset[Index]:
-        """A bound index is not free, whoever binds it."""
-        return frozenset() if self.number else frozenset((self,))
-
-    @property
-    def height(self) -> int:
-        """Its own canonical number."""
-        return self.number
-
-    def fresh(self) -> Index:
-        """A new index over the same range, remembering this one's letter."""
-        return Index(f"{self.hint}~{next(Index._serial):09d}", self.size, hint=self.hint)
-
-    def bound(self, number: int) -> Index:
-        """The canonical name under which a binder holds this index."""
-        return Index(f"#{number}", self.size, number, self.hint)
-
-
-class Access(Node):
-    """A tensor element; its places are indices, whole numbers or label elements."""
-
-    def __init__(self, name: str, places: tuple[Place, ...] = ()) -> None:
-        self.name = name
-        self.places = places
-        self.key = f"{name}[{','.join(place_key(place) for place in places)}]"
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        """Places that are nodes."""
-        return tuple(place for place in self.places if isinstance(place, Node))
-
-    @cached_property
-    def names(self) -> frozenset[str]:
-        """Its own name and those of its labels."""
-        return super().names | {self.name}
-
-
-Place: TypeAlias = Index | Access | int
-
-
-def place_key(place: Place) -> str:
-    """The key of a place."""
-    return place.key if isinstance(place, Node) else str(place)
-
-
-class Constant(Node):
-    """A size symbol, π, a root's radicand: a positive number without indices."""
-
-    def __init__(self, value: sp.Expr) -> None:
-        self.value = value
-        self.key = f"'{value}'"
-
-
-class Delta(Node):
-    """Kronecker's delta of two places."""
-
-    def __init__(self, first: Place, second: Place) -> None:
-        self.places = tuple(sorted((first, second), key=place_key))
-        self.key = f"δ({place_key(self.places[0])},{place_key(self.places[1])})"
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        """Places that are nodes."""
-        return tuple(place for place in self.places if isinstance(place, Node))
-
-
-class Func(Node):
-    """A function applied to expressions; primes after its name count unknown derivatives."""
-
-    def __init__(self, name: str, arguments: tuple[Poly, ...]) -> None:
-        self.name = self.head = name
-        self.arguments = arguments
-        self.key = f"{name}({','.join(argument.key for argument in arguments)})"
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        """The arguments."""
-        return self.arguments
-
-
-class Bracket(Node):
-    """Iverson's bracket of ``left relation right``; relations are ``>``, ``>=``, ``==``, ``!=``."""
-
-    OPPOSITE: Mapping[str, str] = {"==": "!=", "!=": "=="}
-
-    def __init__(self, left: Poly, relation: str, right: Poly) -> None:
-        self.left = left
-        self.relation = self.head = relation
-        self.right = right
-        self.key = f"[{left.key}{relation}{right.key}]"
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        """Both sides."""
-        return (self.left, self.right)
-
-    @property
-    def negation(self) -> Bracket:
-        """The bracket that is 1 exactly where this one is 0."""
-        if self.relation in self.OPPOSITE:
-            return Bracket(self.left, self.OPPOSITE[self.relation], self.right)
-        return Bracket(self.right, ">=" if self.relation == ">" else ">", self.left)
-
-
-class Group(Node):
-    """A sum of terms used as a factor: ``(a - y)`` in ``(a - y)^2``."""
-
-    def __init__(self, poly: Poly) -> None:
-        self.poly = poly
-        self.key = f"({poly.key})"
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        """The sum inside."""
-        return (self.poly,)
-
-
-class Binder(Node):
-    """A body under bound indices with canonical names."""
-
-    sign = ""
-
-    def __init__(self, indices: tuple[Index, ...], body: Node) -> None:
-        self.indices = indices
-        self.body = body
-        self.key = f"{self.sign}{{{','.join(i.key for i in indices)}}}({body.key})"
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        """The indices and the body."""
-        return (*self.indices, self.body)
 
 
 class Largest(Binder):
@@ -249,28 +66,6 @@ class Total(Binder):
         for base, exponent in self.body.factors:
             flat.multiply_poly(rename_base(base, mapping), exponent)
         return flat
-
-
-class Term(Node):
-    """A coefficient times powers of bases."""
-
-    def __init__(self, coefficient: Fraction, factors: Mapping[Node, Fraction]) -> None:
-        self.coefficient = coefficient
-        self.factors = tuple(sorted(factors.items(), key=lambda item: item[0].key))
-        self.monomial = "·".join(
-            base.key if exponent is ONE or exponent == 1 else f"{base.key}^{exponent}"
-            for base, exponent in self.factors
-        )
-        self.key = f"{coefficient}·{self.monomial}"
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        """The bases."""
-        return tuple(base for base, _ in self.factors)
-
-    def scaled(self, by: Fraction) -> Term:
-        """The term with its coefficient multiplied."""
-        return Term(self.coefficient * by, dict(self.factors))
 
 
 class Poly(Node):

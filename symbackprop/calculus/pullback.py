@@ -14,15 +14,17 @@ from functools import cache
 import sympy as sp
 
 from symbackprop.calculus.convert import from_sympy
-from symbackprop.calculus.normal import (
+from symbackprop.calculus.nodes import (
     Access,
     Bracket,
     Delta,
-    Flat,
     Func,
     Group,
-    Largest,
     Node,
+)
+from symbackprop.calculus.normal import (
+    Flat,
+    Largest,
     Poly,
     Total,
     poly,

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from symbackprop.calculus.normal import (
+from symbackprop.calculus.nodes import (
     Access,
     Bracket,
     Constant,
     Delta,
-    Flat,
     Func,
     Group,
     Index,
-    Largest,
     Node,
     Place,
-    Poly,
     Term,
+)
+from symbackprop.calculus.normal import (
+    Flat,
+    Largest,
+    Poly,
     Total,
     bracket_of,
     function,

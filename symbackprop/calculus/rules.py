@@ -13,16 +13,18 @@ from fractions import Fraction
 
 from symbackprop.calculus.convert import from_sympy, to_index
 from symbackprop.calculus.match import match_factors
-from symbackprop.calculus.normal import (
+from symbackprop.calculus.nodes import (
     Access,
     Delta,
-    Flat,
     Func,
     Group,
     Index,
     Node,
-    Poly,
     Term,
+)
+from symbackprop.calculus.normal import (
+    Flat,
+    Poly,
     Total,
     function,
     number,

@@ -12,14 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from symbackprop.calculus.convert import SympyWriter, to_index
-from symbackprop.calculus.normal import (
+from symbackprop.calculus.nodes import (
     Access,
-    Flat,
     Index,
     Node,
     Place,
-    Poly,
     Term,
+)
+from symbackprop.calculus.normal import (
+    Flat,
+    Poly,
     Total,
     delta,
     number,

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from typing import overload
 
 from symbackprop.calculus.convert import SympyWriter
-from symbackprop.calculus.normal import Access, Poly
+from symbackprop.calculus.nodes import Access
+from symbackprop.calculus.normal import (
+    Poly,
+)
 from symbackprop.calculus.records import Step
 from symbackprop.calculus.rules import Rule
 from symbackprop.language import Equation
