@@ -151,13 +151,23 @@ class Rule:
     caption
         Why the step holds, in English; ``{used}`` names the definitions or facts it
         used. Other languages have a phrase under the rule's name in `typeset.words`.
-    apply
-        From an expression and what is known to the rewritten expression.
     """
 
     name: str
     shape: str
     caption: str
+
+
+@dataclass(frozen=True)
+class Rewrite(Rule):
+    """A rule that can be tried on any expression.
+
+    Attributes
+    ----------
+    apply
+        From an expression and what is known to the rewritten expression.
+    """
+
     apply: Callable[[Poly, Context], Application]
 
 
@@ -366,54 +376,51 @@ def factor_out(expr: Poly, context: Context) -> Application:
     return Application(factor(expr))
 
 
-#: In the order in which they are tried; the sweep adds `chain-rule` and `inline-adjoint`.
-RULES: tuple[Rule, ...] = (
-    Rule(
+#: In the order in which they are tried.
+RULES: tuple[Rewrite, ...] = (
+    Rewrite(
         "contract-delta",
         "Σⱼ δ(j,k)·f(j) → f(k)",
         "each Kronecker delta picks one index out of its sum",
         contract_deltas,
     ),
-    Rule(
+    Rewrite(
         "fold-definition",
         "f(z)·… → a·…  when a = f(z)",
         "recognise the forward value {used}",
         fold_definitions,
     ),
-    Rule("use-fact", "left → right of a declared fact", "by the declared fact {used}", use_facts),
-    Rule(
+    Rewrite(
+        "use-fact", "left → right of a declared fact", "by the declared fact {used}", use_facts
+    ),
+    Rewrite(
         "constant-sum",
         "Σₖ pₖ → 1  when the definitions of p show it",
         "a sum that is constant by the definition of {used}",
         constant_sums,
     ),
-    Rule(
+    Rewrite(
         "fold-sum",
         "Σᵢ xᵢ·… → m·…  when m = Σᵢ xᵢ",
         "recognise the forward value {used}, a sum",
         fold_sums,
     ),
-    Rule(
+    Rewrite(
         "expand",
         "a·(b + c) → a·b + a·c",
         "multiply out: terms cancel",
         expand_if_shorter,
     ),
-    Rule("factor", "a·b + a·c → a·(b + c)", "take out the common factor", factor_out),
+    Rewrite("factor", "a·b + a·c → a·(b + c)", "take out the common factor", factor_out),
 )
 
+# What the sweep does by itself.
 CHAIN_RULE = Rule(
     "chain-rule",
     "∂L/∂x → Σ ∂L/∂u · ∂u/∂x over all u that use x",
     "sum over everything that uses {used}",
-    lambda expr, context: Application(expr),
 )
-INLINE_ADJOINT = Rule(
-    "inline-adjoint",
-    "∂L/∂u → its own equation",
-    "insert the adjoint of {used}",
-    lambda expr, context: Application(expr),
-)
+INLINE_ADJOINT = Rule("inline-adjoint", "∂L/∂u → its own equation", "insert the adjoint of {used}")
 
 #: Every rule a step may name.
 ALL_RULES: Mapping[str, Rule] = {rule.name: rule for rule in (CHAIN_RULE, INLINE_ADJOINT, *RULES)}
