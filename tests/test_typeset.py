@@ -249,6 +249,11 @@ EXPRESSIONS = [
         r"\left[p_{nk} > 0,\; y_{nk} < 1\right]",
         "[p[n,k] > 0, y[n,k] < 1]",
     ),
+    (
+        sb.bracket(sp.Or(p[n, k] > 0, sp.And(y[n, k] < 1, p[n, k] > -1))),
+        r"\left[\left(p_{nk} > -1,\; y_{nk} < 1\right) \lor p_{nk} > 0\right]",
+        "[(p[n,k] > −1, y[n,k] < 1) or p[n,k] > 0]",
+    ),
 ]
 
 

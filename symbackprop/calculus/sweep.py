@@ -167,11 +167,11 @@ class _Sweep:
         for user in self.users[name]:
             if user == self.system.objective:
                 continue
-            value, steps = self._perhaps_inline(value, steps, user, raw)
+            value, steps = self._perhaps_inline(value, steps, user)
         adjoint.value, adjoint.rewritings = value, steps
 
     def _perhaps_inline(
-        self, kept: Poly, kept_steps: list[Rewriting], user: str, raw: Poly
+        self, kept: Poly, kept_steps: list[Rewriting], user: str
     ) -> tuple[Poly, list[Rewriting]]:
         """Insert the user's adjoint where that reads better than naming it."""
         other = self.adjoints[user]

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import sympy as sp
 from sympy.core.function import Application, AppliedUndef
@@ -25,7 +25,6 @@ from sympy.core.function import Application, AppliedUndef
 from symbackprop.errors import EquationError
 from symbackprop.language import MaxOver, Primitive, Tensor, bracket, index_name, primitive_of
 from symbackprop.typeset.formula import (
-    Both,
     Bracket,
     Call,
     Cases,
@@ -33,6 +32,7 @@ from symbackprop.typeset.formula import (
     Formula,
     Fraction,
     Group,
+    Joined,
     Number,
     Partial,
     Power,
@@ -242,9 +242,10 @@ class _Arranger:
         return Bracket(Relation(self.formula(left), "=", self.formula(right)))
 
     def _condition(self, condition: Any) -> Formula:
-        if isinstance(condition, sp.And):
+        if isinstance(condition, sp.And | sp.Or):
             parts = sorted(condition.args, key=str)
-            return Both(tuple(self._condition(part) for part in parts))
+            word: Literal["and", "or"] = "and" if isinstance(condition, sp.And) else "or"
+            return Joined(tuple(self._condition(part) for part in parts), word)
         sign = SIGNS[condition.func]
         return Relation(self.formula(condition.args[0]), sign, self.formula(condition.args[1]))
 

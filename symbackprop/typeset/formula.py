@@ -7,7 +7,7 @@ without deciding anything more, so the two notations always agree.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import sympy as sp
 
@@ -147,10 +147,11 @@ class Relation:
 
 
 @dataclass(frozen=True)
-class Both:
-    """Conditions that all hold."""
+class Joined:
+    """Conditions of which all hold (``"and"``) or one at least does (``"or"``)."""
 
     conditions: tuple[Formula, ...]
+    word: Literal["and", "or"]
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ Formula: TypeAlias = (
     | Call
     | Group
     | Relation
-    | Both
+    | Joined
     | Bracket
     | Cases
 )

@@ -10,7 +10,6 @@ import sympy as sp
 
 from symbackprop.language import Primitive
 from symbackprop.typeset.formula import (
-    Both,
     Bracket,
     Call,
     Cases,
@@ -19,6 +18,7 @@ from symbackprop.typeset.formula import (
     Formula,
     Fraction,
     Group,
+    Joined,
     Norm,
     Number,
     Partial,
@@ -182,8 +182,12 @@ def _(formula: Relation) -> str:
 
 
 @latex.register
-def _(formula: Both) -> str:
-    return r",\; ".join(latex(condition) for condition in formula.conditions)
+def _(formula: Joined) -> str:
+    parts = [
+        rf"\left({latex(part)}\right)" if isinstance(part, Joined) else latex(part)
+        for part in formula.conditions
+    ]
+    return (r",\; " if formula.word == "and" else r" \lor ").join(parts)
 
 
 @latex.register

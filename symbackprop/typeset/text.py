@@ -6,7 +6,6 @@ from functools import singledispatch
 
 from symbackprop.language import Primitive
 from symbackprop.typeset.formula import (
-    Both,
     Bracket,
     Call,
     Cases,
@@ -15,6 +14,7 @@ from symbackprop.typeset.formula import (
     Formula,
     Fraction,
     Group,
+    Joined,
     Norm,
     Number,
     Partial,
@@ -155,8 +155,11 @@ def _(formula: Relation) -> str:
 
 
 @text.register
-def _(formula: Both) -> str:
-    return ", ".join(text(condition) for condition in formula.conditions)
+def _(formula: Joined) -> str:
+    parts = [
+        f"({text(part)})" if isinstance(part, Joined) else text(part) for part in formula.conditions
+    ]
+    return (", " if formula.word == "and" else " or ").join(parts)
 
 
 @text.register
