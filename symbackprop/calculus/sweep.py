@@ -105,8 +105,9 @@ class _Sweep:
             name: self.active & expr.names for name, (_, expr) in self.context.definitions.items()
         }
         self.adjoints: dict[str, _Adjoint] = {}
+        # By name of the adjoint tensor: when it was derived, and by what.
+        self.place: dict[str, tuple[int, str]] = {}
         self.arriving: dict[str, list[Term]] = {}
-        self.users: dict[str, list[str]] = {}
 
     def _active(self) -> frozenset[str]:
         """The tensors that depend on what is differentiated by, itself included."""
@@ -124,6 +125,7 @@ class _Sweep:
             if name not in self.active and name != objective:
                 continue
             self.adjoints[name] = adjoint = self._new_adjoint(name, taken)
+            self.place[adjoint.element.name] = (len(self.place), name)
             if name == objective:
                 adjoint.value = number(1)
             elif name in self.arriving:
@@ -156,30 +158,32 @@ class _Sweep:
             for place, index in zip(access.places, here, strict=True):
                 factor.multiply_poly(delta(place, index))
             self.arriving.setdefault(access.name, []).extend(factor.close().terms)
-            users = self.users.setdefault(access.name, [])
-            if name not in users:
-                users.append(name)
 
     def _settle(self, name: str, adjoint: _Adjoint) -> None:
         raw = Poly(self.arriving.pop(name))
         steps = [Rewriting(CHAIN_RULE, None, raw, (name,))]
         value = self._simplify(raw, steps)
-        for user in self.users[name]:
-            if user == self.system.objective:
-                continue
-            value, steps = self._perhaps_inline(value, steps, user)
+        tried: set[str] = set()
+        # Inserting one adjoint may bring in others, nearer to the objective.
+        while untried := [user for user in self._mentioned(value) if user not in tried]:
+            tried.add(untried[0])
+            value, steps = self._perhaps_inline(value, steps, untried[0])
         adjoint.value, adjoint.rewritings = value, steps
+
+    def _mentioned(self, expr: Poly) -> list[str]:
+        """The tensors whose adjoints an expression mentions, those nearest to them first."""
+        places = list(filter(None, map(self.place.get, expr.names)))
+        return [name for _, name in sorted(places, reverse=True)]
 
     def _perhaps_inline(
         self, kept: Poly, kept_steps: list[Rewriting], user: str
     ) -> tuple[Poly, list[Rewriting]]:
-        """Insert the user's adjoint where that reads better than naming it."""
+        """Insert an adjoint where that reads better than naming it."""
         other = self.adjoints[user]
-        name = other.element.name
-        if name not in kept.names or _nests_sums(kept, other):
+        if _nests_sums(kept, other):
             return kept, kept_steps
         steps = list(kept_steps)
-        inlined = inline(kept, {name: other.definition})
+        inlined = inline(kept, {other.element.name: other.definition})
         steps.append(Rewriting(INLINE_ADJOINT, kept, inlined, (user,)))
         value = self._simplify(inlined, steps)
         alone = len(self.leaves[user]) == 1 and user not in self.wrt
