@@ -396,6 +396,87 @@ def test_names_that_clash_with_sympy_and_python() -> None:
     assert same(backward.gradients["S"], delta[i] * E[i])
 
 
+def test_softmax_in_three_equations_is_the_softmax() -> None:
+    e, s, q = sb.intermediate("e", n, k), sb.intermediate("s", n), sb.intermediate("q", n, k)
+    backward = derive_backward(
+        two_layers(
+            sp.tanh,
+            sb.Equation(e, sp.exp(z2[n, k])),
+            sb.Equation(s, sp.Sum(e[n, k], k)),
+            sb.Equation(q, e[n, k] / s[n]),
+            sb.Equation(L, -sp.Sum(sp.log(q[n, labels[n]]), n) / N),
+            target=labels,
+        )
+    )
+    assert same(backward.adjoints["z2"], (q[n, k] - sp.KroneckerDelta(k, labels[n])) / N)
+
+
+def normalized(axis: sp.Idx, divisor: sp.Expr) -> Backward:
+    """(u - mean)/√(var + ε) along an axis, then scale and shift; dy arrives from above."""
+    u, g = sb.parameter("u", n, i), sb.input("dy", n, i)
+    gain, shift = sb.parameter("gain", i), sb.parameter("shift", i)
+    kept = i if axis is n else n
+    m, r, v = (sb.intermediate(name, kept) for name in "mrv")
+    c, hat, out = (sb.intermediate(name, n, i) for name in ("c", "hat", "out"))
+    size = sb.size_of(axis)
+    return derive_backward(
+        sb.System(
+            [
+                sb.Equation(m, sp.Sum(u[n, i], axis) / size),
+                sb.Equation(c, u[n, i] - m[kept]),
+                sb.Equation(v, sp.Sum(c[n, i] ** 2, axis) / divisor),
+                sb.Equation(r, (v[kept] + sp.Rational(1, 100000)) ** sp.Rational(-1, 2)),
+                sb.Equation(hat, c[n, i] * r[kept]),
+                sb.Equation(out, gain[i] * hat[n, i] + shift[i]),
+                sb.Equation(L, sp.Sum(g[n, i] * out[n, i], n, i)),
+            ],
+            [u, g, gain, shift],
+            minimize="L",
+        ),
+        wrt=["u", "gain", "shift"],
+    )
+
+
+def test_layer_norm_backward_in_one_line() -> None:
+    """ACCEPTANCE J: dx = rstd·(dn - mean(dn) - x̂·mean(dn⊙x̂)), dw = Σ dy⊙x̂, db = Σ dy."""
+    backward = normalized(i, D)
+    hat, r, g = backward.tensors["hat"], backward.tensors["r"], backward.tensors["dy"]
+    dn = backward.tensors["dhat"]
+    assert same(backward.adjoints["hat"], g[n, i] * backward.tensors["gain"][i])
+    along = sp.Sum(dn[n, i] * hat[n, i], i)
+    assert equal(
+        backward.gradients["u"],
+        r[n] * (dn[n, i] - sp.Sum(dn[n, i], i) / D - hat[n, i] * along / D),
+    )
+    assert same(backward.gradients["gain"], sp.Sum(g[n, i] * hat[n, i], n))
+    assert same(backward.gradients["shift"], sp.Sum(g[n, i], n))
+
+
+@pytest.mark.parametrize("divisor", [N, N - 1], ids=["biased", "Bessel"])
+def test_batch_norm_backward_in_one_line(divisor: sp.Expr) -> None:
+    """ACCEPTANCE C and D: the last term has 1/N, or 1/(N - 1) with Bessel's correction."""
+    backward = normalized(n, divisor)
+    hat, r, g = backward.tensors["hat"], backward.tensors["r"], backward.tensors["dy"]
+    gain, dn = backward.tensors["gain"], backward.tensors["dhat"]
+
+    def published(last: sp.Expr) -> sp.Expr:
+        along = sp.Sum(g[n, i] * hat[n, i], n)
+        centred = g[n, i] - sp.Sum(g[n, i], n) / N
+        return gain[i] * r[i] * (centred - hat[n, i] * along / last)
+
+    def in_dy(element: sp.Expr) -> sp.Expr:
+        return g[element.indices] * gain[element.indices[1]]
+
+    derived = backward.gradients["u"]
+    written_out = derived.rhs.replace(
+        lambda node: isinstance(node, sp.Indexed) and node.base == dn.symbol, in_dy
+    )
+    expanded = expand(from_sympy(written_out))
+    assert expanded == expand(from_sympy(published(divisor)))
+    (wrong,) = {N, N - 1} - {divisor}
+    assert expanded != expand(from_sympy(published(wrong)))
+
+
 def deep(depth: int) -> sb.System:
     """A chain of tanh layers of symbolic widths."""
     equations, tensors = [], [x]

@@ -321,6 +321,9 @@ def _rewrite_once(flat: Flat, pattern: Pattern) -> Flat | None:
     return None
 
 
+#: How many definitions deep a sum is looked into: Σh → rΣc → r(Σx - D·m) → 0.
+_DEEPEST = 3
+
 # --- sums that are constant ---------------------------------------------------------------
 
 
@@ -350,11 +353,17 @@ def constant_sums(expr: Poly, context: Context) -> Application:
 
 
 def _constant_sum(total: Total, context: Context) -> Fraction | None:
-    names = total.names & context.definitions.keys()
-    if not names or not all(isinstance(factor, Access) for factor, _ in total.body.factors):
+    """The number that a sum of one forward value is, by its definitions."""
+    if len(total.body.factors) > 1 or not isinstance(total.body.factors[0][0], Access):
         return None
-    unfolded = inline(poly(total), context.definitions)
-    return use_facts(expand(unfolded), context).after.constant
+    unfolded = poly(total)
+    for _ in range(_DEEPEST):
+        if not unfolded.names & context.definitions.keys():
+            return None
+        unfolded = use_facts(expand(inline(unfolded, context.definitions)), context).after
+        if unfolded.constant is not None:
+            return unfolded.constant
+    return None
 
 
 # --- arrange ------------------------------------------------------------------------------
@@ -365,7 +374,9 @@ def expand_if_shorter(expr: Poly, context: Context) -> Application:
     if Group not in expr.kinds:
         return Application(expr)
     expanded = expand(expr)
-    shorter = use_facts(fold_definitions(expanded, context).after, context).after
+    shorter = expanded
+    for rule in (fold_definitions, use_facts, constant_sums):
+        shorter = rule(shorter, context).after
     if cost(factor(shorter)) < cost(factor(expr)):
         return Application(expanded)
     return Application(expr)

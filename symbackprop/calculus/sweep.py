@@ -164,10 +164,18 @@ class _Sweep:
         steps = [Rewriting(CHAIN_RULE, None, raw, (name,))]
         value = self._simplify(raw, steps)
         tried: set[str] = set()
+        # Tensors whose adjoints nobody else asks for by name.
+        needless = {name}
         # Inserting one adjoint may bring in others, nearer to the objective.
         while untried := [user for user in self._mentioned(value) if user not in tried]:
-            tried.add(untried[0])
-            value, steps = self._perhaps_inline(value, steps, untried[0])
+            user = untried[0]
+            tried.add(user)
+            superfluous = user not in self.wrt and self.leaves[user] <= needless
+            candidate = self._with_inserted(value, user, superfluous)
+            if candidate is not None:
+                value, further = candidate
+                steps += further
+                needless |= {user} if superfluous else set()
         adjoint.value, adjoint.rewritings = value, steps
 
     def _mentioned(self, expr: Poly) -> list[str]:
@@ -175,22 +183,22 @@ class _Sweep:
         places = list(filter(None, map(self.place.get, expr.names)))
         return [name for _, name in sorted(places, reverse=True)]
 
-    def _perhaps_inline(
-        self, kept: Poly, kept_steps: list[Rewriting], user: str
-    ) -> tuple[Poly, list[Rewriting]]:
-        """Insert an adjoint where that reads better than naming it."""
+    def _with_inserted(
+        self, kept: Poly, user: str, superfluous: bool
+    ) -> tuple[Poly, list[Rewriting]] | None:
+        """The expression with an adjoint inserted, if that reads better than naming it."""
         other = self.adjoints[user]
-        if _nests_sums(kept, other):
-            return kept, kept_steps
-        steps = list(kept_steps)
+        if _is_summed_product(kept, other.element.name) and Total in other.value.kinds:
+            return None  # it would put one sum inside another
         inlined = inline(kept, {other.element.name: other.definition})
-        steps.append(Rewriting(INLINE_ADJOINT, kept, inlined, (user,)))
+        steps = [Rewriting(INLINE_ADJOINT, kept, inlined, (user,))]
         value = self._simplify(inlined, steps)
-        alone = len(self.leaves[user]) == 1 and user not in self.wrt
-        allowance = cost(other.value) if alone else 0.0
-        if cost(value) <= cost(kept) + allowance:
-            return value, steps
-        return kept, kept_steps
+        # A named adjoint is an equation more to read, if nobody else needs the name.
+        allowance = cost(other.value) if superfluous else 0.0
+        nested = _widest_sum(value) > max(_widest_sum(kept), _widest_sum(other.value))
+        if nested or cost(value) > cost(kept) + allowance:
+            return None
+        return value, steps
 
     def _simplify(self, expr: Poly, steps: list[Rewriting]) -> Poly:
         for _ in range(_MOST_ROUNDS):
@@ -231,14 +239,21 @@ class _Sweep:
         )
 
 
-def _nests_sums(expr: Poly, other: _Adjoint) -> bool:
-    """Whether inserting the other adjoint would put one sum inside another."""
-    return _has_sum(other.value) and any(
-        isinstance(base, Total) and other.element.name in base.names
+def _is_summed_product(expr: Poly, name: str) -> bool:
+    """Whether a tensor is multiplied by something under a sum."""
+    return any(
+        isinstance(base, Total) and len(base.body.factors) > 1 and name in base.names
         for term in expr.terms
         for base, _ in term.factors
     )
 
 
-def _has_sum(expr: Poly) -> bool:
-    return any(isinstance(base, Total) for term in expr.terms for base, _ in term.factors)
+def _widest_sum(expr: Poly) -> int:
+    """How many indices one sum of the expression runs over, at most."""
+    sums = (base for term in expr.terms for base, _ in term.factors if Total in base.kinds)
+    return max((_width(base) for base in sums), default=0)
+
+
+def _width(base: Node) -> int:
+    own = len(base.indices) if isinstance(base, Total) else 0
+    return own + max((_width(child) for child in base.children), default=0)
