@@ -184,6 +184,33 @@ def test_a_run_that_diverges_keeps_nothing(prices, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_last_step_into_the_void_is_no_defect(prices, tmp_path):
+    arguments = ["--data", prices, "--target", "price", "--optimizer", "SGD", "--lr", 1e160]
+    with warnings.catch_warnings(action="error"):
+        result = train(*arguments, "--epochs", 1, "--batch-size", 99, "--out", tmp_path / "r", ok=2)
+    assert "not a finite number" in result.stderr
+    assert "smaller learning rate" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_a_loss_that_the_network_does_not_fit_is_told_before_the_first_step(backend):
+    with warnings.catch_warnings(action="error"):
+        result = train(
+            "Linear(4,3)", "--data", "iris", "--loss", "BCELoss", *("--backend", backend), ok=2
+        )
+    assert "the loss is nan before the first step: BCELoss" in result.stderr
+    assert "Sigmoid" in result.stderr
+    assert not EPOCH.search(result.stdout)
+
+
+def test_a_gradient_that_vanishes_agrees(tmp_path):
+    """Of one probability among one, both sides know only rounding."""
+    path = tmp_path / "rows.csv"
+    path.write_text("".join(f"{row % 7},{row / 3}\n" for row in range(23)))
+    assert measured(train("Linear(1,1) Softmax(dim=1)", "--data", path, "--epochs", 2))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

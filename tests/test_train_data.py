@@ -1,5 +1,7 @@
 """Data sets: what is read, and how each thing that cannot be used is named."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -123,10 +125,20 @@ def test_shares_are_made_of_labels(csv):
         ("1,0\n2,-1\n", LABELS, "-1.0 is not one", "row 2, column 2"),
         ("1,3\n2,lily\n", REALS, "'lily' is not one", "row 2, column 2"),
         ("1,0\n2,5\n", Needs(TargetKind.LABELS, outputs=5), "label 5", "row 2, column 2"),
-        ("1,0\n2,5\n", Needs(TargetKind.LABELS, outputs=5), "labels 0 … 4", "row 2, column 2"),
+        (
+            "1,0\n2,5\n",
+            Needs(TargetKind.LABELS, outputs=5),
+            "5 outputs, for labels below 5",
+            "row 2",
+        ),
+        ("1,0\n2,1\n", Needs(TargetKind.LABELS, outputs=1), "has 1 output, for", "row 2"),
+        # Without a limit, 10¹⁵ names of classes would fill the memory.
+        ("1,0\n2,1000000000000000\n", LABELS, "label 1000000000000000 is out", "row 2, column 2"),
+        ("1,cat\n2,cat\n", None, "every row has the label cat", "rows.csv"),
+        ("1,0\n2,0\n", LABELS, "every row has the label 0", "rows.csv"),
         ("1,0.5\n2,2\n", Needs(TargetKind.UNIT), "numbers from 0 to 1", "row 2, column 2"),
         ("1,0.5\n2,2\n", Needs(TargetKind.REAL, outputs=3), "3 outputs", "rows.csv"),
-        ("1,0\n2,2\n", Needs(features=3), "takes 3 inputs, but a row has 1", "rows.csv"),
+        ("1,0\n2,2\n", Needs(features=3), "takes 3 inputs, but a row has 1 feature", "rows.csv"),
         ('1,"2\n', None, "not a CSV file", "rows.csv"),
     ],
 )
@@ -160,7 +172,8 @@ def test_npz(npz):
     data = load(npz(x=x, y=np.array([0, 2, 1])))
     assert (data.x.tolist(), data.y.tolist(), data.outputs) == (x.tolist(), [0, 2, 1], 3)
     assert load(npz(x=x, y=x / 10), Needs(TargetKind.REAL, 2, 2)).y.shape == (3, 2)
-    assert load(npz(x=x, y=np.array(["b", "a", "b"]))).classes == ("a", "b")
+    for labels in (["b", "a", "b"], [b"b", b"a", b"b"]):
+        assert load(npz(x=x, y=np.array(labels))).classes == ("a", "b")
     shares = np.array([[0.25, 0.75], [1, 0], [0.5, 0.5]])
     assert load(npz(x=x, y=shares), Needs(TargetKind.DISTRIBUTION)).y.tolist() == shares.tolist()
     logarithms = np.log(shares + 1e-9)
@@ -196,6 +209,22 @@ def test_npz_has_no_columns_and_is_a_zip(npz, csv):
     assert "no columns" in refusal(npz(x=X, y=X), target="y").what
     assert "not an NPZ file" in refusal(csv("1,2", name="text.npz")).what
     assert "not an NPZ file" in refusal(csv("", name="text.npz")).what
+
+
+def test_npz_files_that_are_damaged(npz, tmp_path):
+    path = tmp_path / "damaged.npz"
+    with path.open("wb") as file:
+        np.save(file, X)
+    assert "a single array" in refusal(str(path)).what
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x", "1,2")
+        archive.writestr("y", "3")
+    assert "x and y are not arrays" in refusal(str(path)).what
+    np.savez_compressed(path, x=X.repeat(100), y=X[:, 0])
+    content = bytearray(path.read_bytes())
+    content[60:100] = b"\xff" * 40
+    path.write_bytes(content)
+    assert "not an NPZ file of plain arrays" in refusal(str(path)).what
 
 
 # --- splitting --------------------------------------------------------------------------

@@ -117,9 +117,10 @@ def assemble(table: Table, needs: Needs) -> Dataset:
     """
     if needs.features is not None and table.x.shape[1] != needs.features:
         raise DataError(
-            f"the network takes {needs.features} inputs, but a row has {table.x.shape[1]} features",
+            f"the network takes {_counted(needs.features, 'input')}, "
+            f"but a row has {_counted(table.x.shape[1], 'feature')}",
             where=table.name,
-            remedy=f"let the model begin with {table.x.shape[1]} inputs",
+            remedy=f"let the model begin with {_counted(table.x.shape[1], 'input')}",
         )
     if table.target.dtype.kind in "US":
         if needs.kind not in (None, TargetKind.LABELS, *_SHARES):
@@ -128,7 +129,7 @@ def assemble(table: Table, needs: Needs) -> Dataset:
         return _labelled(replace(table, target=labels, classes=tuple(classes.tolist())), needs)
     _check_finite(table)
     if table.classes or (table.target.ndim == 1 and _are_labels(table.target, needs.kind)):
-        return _labelled(_whole(table), needs)
+        return _labelled(_whole(table, needs), needs)
     return _real(table, needs)
 
 
@@ -145,6 +146,10 @@ def chosen(scores: Array, threshold: float) -> Array:
     single = scores.shape[1] == 1
     picked = scores[:, 0] > threshold if single else scores.argmax(axis=1)
     return np.asarray(picked, dtype=np.int64)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _are_labels(raw: Array, kind: TargetKind | None) -> bool:
@@ -182,7 +187,7 @@ def _check_finite(table: Table) -> None:
         )
 
 
-def _whole(table: Table) -> Table:
+def _whole(table: Table, needs: Needs) -> Table:
     """The table with its target as whole numbers from 0, and a name for each label."""
     values = table.target
     for row in np.flatnonzero((values != np.floor(values)) | (values < 0))[:1]:
@@ -190,6 +195,15 @@ def _whole(table: Table) -> Table:
             f"the loss compares with labels, and {values[row]} is not one",
             where=table.place(int(row)),
             remedy="count labels 0, 1, 2, …, or use a loss on real numbers, such as MSELoss",
+        )
+    # Larger numbers than there can be classes are identifiers, such as 90210.
+    most = max(needs.outputs or 0, len(values), _MOST_LABELS)
+    for row in np.flatnonzero(values >= most)[:1]:
+        raise DataError(
+            f"label {values[row]:.0f} is out of range: labels count the classes, "
+            f"and there are {len(values)} rows",
+            where=table.place(int(row)),
+            remedy="count labels 0, 1, 2, …, or write them as text",
         )
     names = table.classes or tuple(str(label) for label in range(int(values.max()) + 1))
     return replace(table, target=values.astype(np.int64), classes=names)
@@ -204,14 +218,20 @@ def _labelled(table: Table, needs: Needs) -> Dataset:
             where=table.name,
             remedy="use a loss on labels, such as CrossEntropyLoss",
         )
+    if count < 2:
+        raise DataError(
+            f"every row has the label {table.classes[0]}, so there is nothing to tell apart",
+            where=table.name,
+            remedy="give rows of two classes or more",
+        )
     single = needs.kind is TargetKind.UNIT and count == 2 and needs.outputs in (1, None)
     outputs = 1 if single else (needs.outputs or count)
     for row in np.flatnonzero(labels >= outputs)[: 0 if single else 1]:
         raise DataError(
             f"label {labels[row]} ({table.classes[labels[row]]}) is out of range: "
-            f"the network has {outputs} outputs, for labels 0 … {outputs - 1}",
+            f"the network has {_counted(outputs, 'output')}, for labels below {outputs}",
             where=table.place(int(row)),
-            remedy=f"let the model end with {count} outputs",
+            remedy=f"let the model end with {_counted(count, 'output')}",
         )
     if not shares:
         return Dataset(table.name, table.x, labels, table.classes)
@@ -223,15 +243,16 @@ def _real(table: Table, needs: Needs) -> Dataset:
     y = np.asarray(table.target, dtype=np.float64).reshape(len(table.target), -1)
     if needs.kind is TargetKind.LABELS:
         raise DataError(
-            f"the loss compares with labels, but the target has {y.shape[1]} columns",
+            f"the loss compares with labels, but the target has {_counted(y.shape[1], 'column')}",
             where=table.name,
             remedy="give one label a row, or use a loss on real numbers, such as MSELoss",
         )
     if needs.outputs is not None and y.shape[1] != needs.outputs:
         raise DataError(
-            f"the network has {needs.outputs} outputs, but the target {y.shape[1]} columns",
+            f"the network has {_counted(needs.outputs, 'output')}, "
+            f"but the target {_counted(y.shape[1], 'column')}",
             where=table.name,
-            remedy=f"let the model end with {y.shape[1]} outputs",
+            remedy=f"let the model end with {_counted(y.shape[1], 'output')}",
         )
     for row in np.flatnonzero(~_allowed(y, needs.kind))[:1]:
         raise DataError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -10,6 +11,7 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from symbackprop.errors import DataError, UnknownNameError
 from symbackprop.train.datasets import Array, Table
@@ -171,6 +173,8 @@ def read_npz(path: Path, target: str | None = None) -> Table:
             remedy="leave --target out",
         )
     x, y = _arrays(path)
+    if y.dtype.kind == "S":
+        y = np.char.decode(y, "utf-8", "replace")
     for name, array, ranks in (("x", x, (2,)), ("y", y, (1, 2))):
         if array.ndim not in ranks or not array.size:
             raise DataError(
@@ -184,7 +188,7 @@ def read_npz(path: Path, target: str | None = None) -> Table:
             where=str(path),
             remedy="store one target for each row",
         )
-    if x.dtype.kind not in "iufb" or y.dtype.kind not in ("iufbUS" if y.ndim == 1 else "iufb"):
+    if x.dtype.kind not in "iufb" or y.dtype.kind not in ("iufbU" if y.ndim == 1 else "iufb"):
         raise DataError(
             f"the arrays hold {x.dtype} and {y.dtype}",
             where=str(path),
@@ -202,7 +206,10 @@ def read_npz(path: Path, target: str | None = None) -> Table:
 
 def _arrays(path: Path) -> tuple[Array, Array]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, NpzFile):
+            raise ValueError("it holds a single array without a name")
+        with archive:
             missing = {"x", "y"} - set(archive.files)
             if missing:
                 raise DataError(
@@ -210,8 +217,11 @@ def _arrays(path: Path) -> tuple[Array, Array]:
                     where=str(path),
                     remedy="save it with np.savez(path, x=features, y=targets)",
                 )
-            return archive["x"], archive["y"]
-    except (ValueError, AttributeError, EOFError, BadZipFile) as error:
+            x, y = archive["x"], archive["y"]
+            if not isinstance(x, np.ndarray) or not isinstance(y, np.ndarray):
+                raise ValueError("x and y are not arrays")
+            return x, y
+    except (ValueError, EOFError, BadZipFile, zlib.error) as error:
         raise DataError(
             f"not an NPZ file of plain arrays: {error}",
             where=str(path),

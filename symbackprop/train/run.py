@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from symbackprop.calculus import derive_backward
 from symbackprop.compile import BACKENDS, compile_backward, compile_training_step
-from symbackprop.errors import VerificationError
+from symbackprop.errors import OptionError, VerificationError
 from symbackprop.library import Loss, Optimizer, Origin, Sequential
 from symbackprop.train.data import Split
 from symbackprop.train.datasets import Array, Dataset, chosen
@@ -21,6 +21,9 @@ from symbackprop.verify import autograd_gradients
 
 # How far a gradient may be from autograd's in float64, relative to its largest element.
 _TOLERANCES = {"float64": 1e-10, "float32": 1e-4}
+# A gradient below this vanishes: features and initial parameters are near 1, so what
+# either side has left of it is rounding, and relative to itself that is anything.
+_VANISHING = 1e-3
 # Rows that the gradient is checked on before training.
 _CHECKED_ROWS = 16
 # Below this many multiplications in a forward pass, one thread is as fast as several.
@@ -120,13 +123,24 @@ class Run:
         ------
         VerificationError
             If a gradient differs by more than rounding.
+        OptionError
+            If the loss is not a finite number on these rows.
         """
         batch = self._batch(self._task.parts.train)
         values = self.parameters | {name: rows[:_CHECKED_ROWS] for name, rows in batch.items()}
         names = [tensor.name for tensor in self._system.parameters]
         exact = {name: _widened(array) for name, array in values.items()}
         _, expected = autograd_gradients(self._system, exact, names)
-        _, found = self._compiled(values)
+        with np.errstate(all="ignore"):
+            loss, found = self._compiled(values)
+        if not np.isfinite(float(loss)):
+            raise OptionError(
+                f"the loss is {float(loss)} before the first step: "
+                f"{self._task.loss} is not defined for what the network gives",
+                where=str(self._task.network),
+                remedy="end the model with what the loss takes (BCELoss takes probabilities, so "
+                "Sigmoid), or use a loss on plain numbers, such as BCEWithLogitsLoss",
+            )
         errors = {name: _relative_error(found[name], expected[name]) for name in names}
         worst = max(errors, key=lambda name: errors[name])
         if not errors[worst] <= _TOLERANCES[self._engine.dtype]:
@@ -153,10 +167,24 @@ class Run:
         return 1 if weights * self._task.regime.batch_size < _SMALL_STEP else None
 
     def metrics(self) -> dict[str, float]:
-        """How good the network is on the held-out rows, by name of the measure."""
+        """How good the network is on the held-out rows, by name of the measure.
+
+        Raises
+        ------
+        OptionError
+            If the last steps went so far that a prediction is no finite number.
+        """
         held_out = self._task.parts.held_out
         batch = self._batch(held_out)
-        predicted = np.asarray(self._compiled.predict(self.parameters | batch), dtype=np.float64)
+        with np.errstate(all="ignore"):
+            outputs = self._compiled.predict(self.parameters | batch)
+        predicted = np.asarray(outputs, dtype=np.float64)
+        if not np.isfinite(predicted).all():
+            raise OptionError(
+                "a prediction for the held-out rows is not a finite number: "
+                "the steps are too large",
+                remedy="use a smaller learning rate, or features and targets near 1",
+            )
         if not held_out.classes:
             return regression(held_out.y, predicted)
         return classification(held_out.labels, chosen(predicted, self._threshold()))
@@ -184,5 +212,5 @@ def _widened(array: Array) -> Array:
 
 
 def _relative_error(found: Any, expected: Array) -> float:
-    scale = max(float(np.abs(expected).max()), np.finfo(np.float64).tiny)
+    scale = max(float(np.abs(expected).max()), _VANISHING)
     return float(np.abs(np.asarray(found, dtype=np.float64) - expected).max()) / scale
