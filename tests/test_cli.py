@@ -189,6 +189,31 @@ def test_derive_into_a_file(tmp_path):
     assert file.stat().st_mode & 0o777 == 0o666 & ~umask()
 
 
+def test_what_an_output_path_leads_to_stays_what_it_is(tmp_path):
+    file, link, device = tmp_path / "file", tmp_path / "link", Path(os.devnull)
+    file.write_text("old")
+    file.chmod(0o640)
+    link.symlink_to(file)
+    symbp("derive", "-o", link)
+    assert link.is_symlink()
+    assert file.read_text("utf-8") == symbp("derive").stdout
+    assert file.stat().st_mode & 0o777 == 0o640
+    symbp("derive", "-o", device)
+    assert device.is_char_device()
+
+
+def test_a_pipe_may_be_the_output():
+    result = process("-m", "symbp", "derive", "-o", "/dev/stdout")
+    assert (result.returncode, result.stdout) == (0, symbp("derive").stdout)
+
+
+def test_a_command_that_fails_leaves_the_old_file(tmp_path):
+    file = tmp_path / "gradients.tex"
+    file.write_text("old")
+    symbp("derive", "Linear(3,", "-o", file, ok=2)
+    assert file.read_text() == "old"
+
+
 def umask():
     mask = os.umask(0)
     os.umask(mask)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -67,21 +68,33 @@ def deliver(text: str, output: Path | None) -> None:
         click.echo(text, nl=False)
         return
     try:
-        handle, beside = tempfile.mkstemp(dir=output.parent, prefix=".symbp-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(beside).chmod(0o666 & ~_umask())
-            os.replace(beside, output)
-        except BaseException:
-            Path(beside).unlink()
-            raise
+        _write(output, text)
     except OSError as error:
         raise OptionError(
             f"cannot write {str(output)!r}: {error.strerror or error}",
             where="--output",
             remedy="give a file in a folder that can be written",
         ) from error
+
+
+def _write(output: Path, text: str) -> None:
+    mode = 0o666 & ~_umask()
+    if output.exists():
+        output.open("a", encoding="utf-8").close()  # one that may not be written is not replaced
+        mode = output.stat().st_mode
+        if not stat.S_ISREG(mode):  # a device or a pipe holds nothing that could be lost
+            output.write_text(text, encoding="utf-8")
+            return
+    place = output.resolve()  # a link stays, and what it leads to is written
+    handle, beside = tempfile.mkstemp(dir=place.parent, prefix=".symbp-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(beside).chmod(stat.S_IMODE(mode))
+        os.replace(beside, place)
+    except BaseException:
+        Path(beside).unlink()
+        raise
 
 
 def _umask() -> int:
