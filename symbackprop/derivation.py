@@ -23,6 +23,7 @@ from symbackprop.compile import (
     compile_backward,
     compile_training_step,
 )
+from symbackprop.errors import EquationError
 from symbackprop.language import Equation, System, Tensor
 from symbackprop.library import Optimizer
 from symbackprop.typeset import (
@@ -233,13 +234,19 @@ def derive(system: System, wrt: Sequence[str] | None = None) -> Derivation:
     system
         Equations with a scalar objective, such as ``net.system(sb.MSELoss())``.
     wrt
-        Names of the tensors to differentiate by; all parameters if None.
+        Names of the tensors to differentiate by, or a single name; all parameters if None.
 
     Raises
     ------
     EquationError
-        If the system has no objective, or there is nothing to differentiate by.
+        If it is no system, has no objective, or there is nothing to differentiate by.
     UnknownNameError
         If a name in `wrt` is not in the system.
     """
+    if not isinstance(system, System):
+        raise EquationError(
+            f"a {type(system).__name__} cannot be derived: it is not a system of equations",
+            remedy="give a network its loss, net.system(sb.MSELoss()), or build a sb.System",
+        )
+    wrt = (wrt,) if isinstance(wrt, str) else wrt
     return Derivation(derive_backward(system, wrt))

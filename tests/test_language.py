@@ -10,7 +10,13 @@ import pytest
 import sympy as sp
 
 import symbackprop.language as sb
-from symbackprop.errors import EquationError, ShapeError, SymbackpropError, UnknownNameError
+from symbackprop.errors import (
+    EquationError,
+    OptionError,
+    ShapeError,
+    SymbackpropError,
+    UnknownNameError,
+)
 
 N, D, K = sb.sizes("N D K")
 n, i, k, j = (sb.index(*pair) for pair in (("n", N), ("i", D), ("k", K), ("j", K)))
@@ -69,6 +75,36 @@ class TestRefusedEquations:
     def test_two_axes_of_one_index(self) -> None:
         with refused(EquationError, "share one index", "A[i, i]"):
             sb.parameter("A", i, i)
+
+    @pytest.mark.parametrize("side", ["__import__('os').getcwd()", "b[k]", None, [b[k]], sp.true])
+    def test_right_side_that_is_no_expression(self, side: object) -> None:
+        with refused(EquationError, "is not a SymPy expression", "L = "):
+            sb.Equation(L, side)
+        with refused(EquationError, "is not a SymPy expression"):
+            sb.Fact(sp.Sum(b[k], k), side)
+
+    def test_a_scalar_tensor_is_its_own_element(self) -> None:
+        scale = sb.parameter("s")
+        assert sb.Equation(L, scale).rhs == scale[()]
+
+    @pytest.mark.parametrize("size", [0, -1, 2.5, 3.0, float("nan"), True, None, "", [3], sp.nan])
+    def test_sizes_that_are_none(self, size: object) -> None:
+        with refused(ShapeError, "is not a size", "positive whole number"):
+            sb.index("i", size)
+
+    @pytest.mark.parametrize("axis", ["i", 3, None, sp.Symbol("i")])
+    def test_axes_that_are_no_indices(self, axis: object) -> None:
+        with refused(EquationError, "is not an index", "'A'", "sb.index("):
+            sb.parameter("A", axis)
+
+    @pytest.mark.parametrize("name", ["", "  ", None, 3])
+    def test_tensors_without_a_name(self, name: object) -> None:
+        with refused(EquationError, "needs a name"):
+            sb.parameter(name, i)
+
+    def test_domains_that_there_are_not(self) -> None:
+        with refused(OptionError, "'whole' is not a domain", "y", "real, positive, unit, label"):
+            sb.target("y", n, domain="whole")
 
 
 class TestRefusedSystems:
@@ -133,7 +169,7 @@ class TestRefusedSystems:
     def test_a_position_outside_the_axis(self) -> None:
         short = sb.index("s", 3)
         v = sb.parameter("v", short)
-        with refused(ShapeError, "position 3 is outside"):
+        with refused(ShapeError, "position 3 is outside", "from 0 to 2"):
             sb.System([sb.Equation(L, v[3])], [v], minimize="L")
 
     def test_labels_of_another_number_of_classes(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 
@@ -38,7 +39,7 @@ class Equation:
     def __post_init__(self) -> None:
         if isinstance(self.lhs, Tensor):
             object.__setattr__(self, "lhs", self.lhs.element)
-        object.__setattr__(self, "rhs", sp.sympify(self.rhs, strict=True))
+        object.__setattr__(self, "rhs", _expression(self.rhs, f"{self.lhs} = {self.rhs}"))
         self._check_left()
         unbound = free_indices(self.rhs) - set(self.indices)
         if unbound:
@@ -93,11 +94,28 @@ class Fact:
     right: sp.Expr
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "left", sp.sympify(self.left, strict=True))
-        object.__setattr__(self, "right", sp.sympify(self.right, strict=True))
+        for name in ("left", "right"):
+            object.__setattr__(self, name, _expression(getattr(self, name), str(self)))
 
     def __str__(self) -> str:
         return f"{self.left} = {self.right}"
+
+
+def _expression(value: Any, where: str) -> sp.Expr:
+    """A side of an equation; text is never read as one."""
+    if isinstance(value, Tensor):
+        return value.element
+    try:
+        expr = sp.sympify(value, strict=True)
+    except sp.SympifyError:
+        expr = None
+    if not isinstance(expr, sp.Expr):
+        raise EquationError(
+            f"{value!r} is not a SymPy expression",
+            where=where,
+            remedy="write it with elements of tensors, such as w[i]*x[n, i] + b[()]",
+        )
+    return expr
 
 
 def element_name(element: sp.Expr) -> str:

@@ -7,6 +7,7 @@ A size is a positive integer, or a symbol that stands for one (the batch size
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import sympy as sp
@@ -31,7 +32,7 @@ def size(value: SizeLike) -> sp.Expr:
         return sp.Symbol(value, integer=True, positive=True)
     if isinstance(value, sp.Expr) and not value.is_number:
         return value
-    if not isinstance(value, str | bool) and value == int(value) and int(value) > 0:
+    if isinstance(value, Integral | sp.Integer) and not isinstance(value, bool) and int(value) > 0:
         return sp.Integer(int(value))
     raise ShapeError(
         f"{value!r} is not a size",

@@ -219,7 +219,7 @@ class System:
                 raise ShapeError(
                     f"{axis} has size {extent}, position {place} is outside it",
                     where=where,
-                    remedy=f"use a position from 0 to {extent}-1",
+                    remedy=f"use a position from 0 to {extent - 1}",
                 )
         elif isinstance(place, sp.Indexed) and element_name(place) in self.tensors:
             labels = self.tensors[element_name(place)]

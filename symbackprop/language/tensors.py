@@ -9,7 +9,7 @@ from typing import Any
 
 import sympy as sp
 
-from symbackprop.errors import EquationError, ShapeError
+from symbackprop.errors import EquationError, OptionError, ShapeError
 from symbackprop.language.indices import size, size_of
 
 
@@ -73,13 +73,18 @@ class Tensor:
     value: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.name.strip():
+        if not isinstance(self.name, str) or not self.name.strip():
             raise EquationError("a tensor needs a name", remedy="give it one, such as 'x'")
-        object.__setattr__(self, "role", Role(self.role))
-        object.__setattr__(self, "domain", Domain(self.domain))
+        for name, kind in (("role", Role), ("domain", Domain)):
+            object.__setattr__(self, name, self._chosen(name, kind))
         if self.classes is not None:
             object.__setattr__(self, "classes", size(self.classes))
         for idx in self.indices:
+            if not isinstance(idx, sp.Idx):
+                raise EquationError(
+                    f"{idx!r} is not an index, so it cannot be an axis of tensor {self.name!r}",
+                    remedy='make one with sb.index("n", "N")',
+                )
             size_of(idx)
         if len(set(self.indices)) != len(self.indices):
             raise EquationError(
@@ -92,6 +97,17 @@ class Tensor:
                 f"tensor {self.name!r} holds labels of an unknown number of classes",
                 remedy="pass classes=K, the size of the axis the labels select from",
             )
+
+    def _chosen(self, field: str, kind: type[StrEnum]) -> StrEnum:
+        value = getattr(self, field)
+        try:
+            return kind(value)
+        except ValueError:
+            raise OptionError(
+                f"{value!r} is not a {field} of a tensor",
+                where=self.name,
+                remedy=f"use one of {', '.join(kind)}",
+            ) from None
 
     @property
     def shape(self) -> tuple[sp.Expr, ...]:
