@@ -14,6 +14,7 @@ from symbackprop.errors import EquationError, OptionError, UnknownNameError
 from symbackprop.typeset import (
     JSON_SCHEMA,
     WORDS,
+    columns,
     json_derivation,
     latex_derivation,
     latex_equation,
@@ -430,3 +431,10 @@ def test_every_rule_has_words_in_every_language(language: str) -> None:
 def test_an_unknown_rule_has_no_words() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'factor'"):
         phrase("facto")
+
+
+def test_tables_line_up_whatever_script_their_words_are_in() -> None:
+    accented = "e\u0301"
+    lines = columns([("误差", "a", "1"), ("y", "bb", "2"), (accented, "", "")])
+    assert lines == ["误差  a   1", "y     bb  2", accented]
+    assert columns([]) == []

@@ -17,7 +17,7 @@ from symbackprop.compile.program import Plan
 from symbackprop.compile.writer import Writer
 from symbackprop.errors import CompileError
 from symbackprop.language import PRIMITIVES, Domain, Tensor
-from symbackprop.typeset import text_equation
+from symbackprop.typeset import columns, text_equation
 
 # Lines are broken where they would be longer than this.
 _WIDTH = 100
@@ -199,9 +199,7 @@ class _FunctionWriter:
             )
             for tensor in self._arguments
         ]
-        widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
-        table = [f"{a:{widths[0]}}  {b:{widths[1]}}  {c}".rstrip() for a, b, c in rows]
-        return [f'"""{self._function.summary}', "", *table, '"""']
+        return [f'"""{self._function.summary}', "", *columns(rows), '"""']
 
     def _meaning(self, tensor: Tensor) -> str:
         if tensor.domain is Domain.LABEL:

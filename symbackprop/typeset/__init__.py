@@ -1,5 +1,6 @@
 """Typesetting: LaTeX, Markdown and Unicode text from one derivation."""
 
+from symbackprop.typeset.columns import columns
 from symbackprop.typeset.derivation import (
     JSON_SCHEMA,
     json_derivation,
@@ -26,6 +27,7 @@ __all__ = [
     "Convention",
     "Detail",
     "Notation",
+    "columns",
     "json_derivation",
     "latex_derivation",
     "latex_equation",

@@ -11,6 +11,7 @@ from typing import Any
 
 from symbackprop.calculus import Backward, Step
 from symbackprop.language import Equation
+from symbackprop.typeset.columns import columns
 from symbackprop.typeset.equations import Notation
 from symbackprop.typeset.latex import latex
 from symbackprop.typeset.matrix_form import Convention
@@ -222,13 +223,12 @@ def _fenced(rows: list[str]) -> str:
 
 def _text_given(given: tuple[Given, ...], language: str) -> list[str]:
     names = [text(tensor.indexed) for tensor in given]
-    width = max(map(len, names))
     roles = [phrase(tensor.role, language) for tensor in given]
     shapes = [" × ".join(map(text, tensor.shape)) for tensor in given]
-    return [
-        f"  {name:<{width}}  {role}" + (f", {shape}" if shape else "")
-        for name, role, shape in zip(names, roles, shapes, strict=True)
+    kinds = [
+        f"{role}, {shape}" if shape else role for role, shape in zip(roles, shapes, strict=True)
     ]
+    return [f"  {line}" for line in columns(zip(names, kinds, strict=True))]
 
 
 def _text_rows(lines: tuple[Line, ...], language: str) -> list[str]:

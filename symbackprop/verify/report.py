@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from symbackprop.errors import VerificationError
+from symbackprop.typeset import columns
 
 #: The largest relative error each oracle allows.
 TOLERANCES: Mapping[str, float] = {
@@ -131,18 +132,13 @@ class Report:
         )
 
     def __str__(self) -> str:
-        header = ("gradient", "checked", "against", "error", "tolerance", "", "")
-        table = [header, *(_cells(row) for row in self.rows)]
-        widths = [max(len(line[column]) for line in table) for column in range(len(header))]
-        lines = [
-            "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
-            for line in table
-        ]
-        used = dict.fromkeys(row.oracle for row in self.rows)
-        lines += ["", *(f"{oracle}: {_MEANING.get(oracle, oracle)}" for oracle in used)]
         worst = self.worst
         if worst is None:
             return "nothing was verified"
+        header = ("gradient", "checked", "against", "error", "tolerance", "", "")
+        lines = columns([header, *(_cells(row) for row in self.rows)])
+        used = dict.fromkeys(row.oracle for row in self.rows)
+        lines += ["", *(f"{oracle}: {_MEANING.get(oracle, oracle)}" for oracle in used)]
         verdict = "all hold" if self.ok else f"{len(self.failures)} of {len(self.rows)} FAILED"
         return "\n".join([*lines, "", f"{verdict}; worst: {worst}"])
 
