@@ -16,10 +16,10 @@ indices and closes it again, so nothing is ever captured.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import groupby, permutations, product
+from itertools import pairwise
 
 import sympy as sp
 
@@ -279,24 +279,53 @@ def _total(indices: list[Index], factors: dict[Node, Fraction]) -> Total:
     return Total(best[1], best[2])
 
 
-def _orders(indices: list[Index], factors: dict[Node, Fraction]) -> Iterable[tuple[Index, ...]]:
-    """Orders worth trying: by how each index occurs, permuting only those that occur alike."""
+def _orders(indices: list[Index], factors: Mapping[Node, Fraction]) -> Iterator[tuple[Index, ...]]:
+    """Orders worth trying: by how each index occurs; where some occur alike, each may be first.
+
+    This is canonical labelling by refinement: putting one index first tells most of the
+    others apart. Of two that can be exchanged without a change only one is tried.
+    """
     if len(indices) == 1:
-        return [tuple(indices)]
+        return iter([tuple(indices)])
+    return _refined(factors, dict.fromkeys(sorted(indices, key=lambda i: i.key), 0))
 
-    def occurrence(index: Index) -> str:
-        blank: dict[Node, Place] = {
-            other: Index("*" if other == index else "?", other.size, 10**6) for other in indices
-        }
-        seen = [f"{rename_raw(base, blank).key}^{e}" for base, e in factors.items()]
-        return f"{index.size}|{'|'.join(sorted(seen))}"
 
-    ranked = sorted((occurrence(index), index.key, index) for index in indices)
-    alike = [[index for _, _, index in group] for _, group in groupby(ranked, lambda r: r[0])]
-    return [
-        tuple(index for part in parts for index in part)
-        for parts in product(*(permutations(group) for group in alike))
-    ]
+def _refined(
+    factors: Mapping[Node, Fraction], ranks: dict[Index, int]
+) -> Iterator[tuple[Index, ...]]:
+    """The orders in keeping with ranks; equal ranks are those not told apart yet."""
+    known = 0
+    while known < len(set(ranks.values())) < len(ranks):
+        known = len(set(ranks.values()))
+        seen = {index: (ranks[index], _occurrence(index, factors, ranks)) for index in ranks}
+        places = {mark: place for place, mark in enumerate(sorted(set(seen.values())))}
+        ranks = {index: places[mark] for index, mark in seen.items()}
+    order = sorted(ranks, key=ranks.__getitem__)
+    doubtful = next((ranks[i] for i, j in pairwise(order) if ranks[i] == ranks[j]), None)
+    if doubtful is None:
+        yield tuple(order)
+        return
+    tried: list[Index] = []
+    for index in (i for i in order if ranks[i] == doubtful):
+        if not any(_exchangeable(index, other, factors) for other in tried):
+            tried.append(index)
+            yield from _refined(factors, {i: 2 * rank + (i != index) for i, rank in ranks.items()})
+
+
+def _occurrence(index: Index, factors: Mapping[Node, Fraction], ranks: Mapping[Index, int]) -> str:
+    """How an index occurs, the others known by their ranks alone."""
+    blank: dict[Node, Place] = {
+        other: Index("*" if other == index else f"?{rank}", other.size, 10**6)
+        for other, rank in ranks.items()
+    }
+    seen = [f"{rename_raw(base, blank).key}^{e}" for base, e in factors.items()]
+    return f"{index.size}|{'|'.join(sorted(seen))}"
+
+
+def _exchangeable(one: Index, other: Index, factors: Mapping[Node, Fraction]) -> bool:
+    """Whether a product stays the same when two indices change places."""
+    exchange: dict[Node, Place] = {one: other, other: one}
+    return {rename_raw(base, exchange): e for base, e in factors.items()} == factors
 
 
 #: Up to this size whole coefficients read better than fractions.
@@ -416,7 +445,11 @@ def rename_raw(base: Node, mapping: Mapping[Node, Place]) -> Node:
 
 
 def _raw_term(term: Term, mapping: Mapping[Node, Place]) -> Term:
-    return Term(term.coefficient, {rename_raw(b, mapping): e for b, e in term.factors})
+    factors: dict[Node, Fraction] = {}
+    for base, exponent in term.factors:
+        renamed = rename_raw(base, mapping)  # two may become one, where an index is blanked
+        factors[renamed] = factors.get(renamed, 0) + exponent
+    return Term(term.coefficient, factors)
 
 
 def _raw_poly(expr: Poly, mapping: Mapping[Node, Place]) -> Poly:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from itertools import chain
 
 from symbackprop.calculus.nodes import (
     Access,
@@ -30,8 +31,10 @@ from symbackprop.calculus.normal import (
     rename,
 )
 
-#: A product is expanded only up to this many terms.
+#: An expression is multiplied out only up to this many terms,
 _MOST_TERMS = 64
+#: and this many products, of which many may be the same term: those of (a + b)^n are 2^n.
+_MOST_PRODUCTS = 512
 
 Definition = tuple[tuple[Index, ...], Poly]
 
@@ -101,38 +104,45 @@ def inline(expr: Poly, definitions: Mapping[str, Definition]) -> Poly:
 
 
 def expand(expr: Poly) -> Poly:
-    """Products of sums multiplied out, cancelling reciprocal factors first."""
+    """Products of sums multiplied out, cancelling reciprocal factors first.
+
+    An expression that would have too many terms is returned as it is.
+    """
     terms: list[Term] = []
-    for term in expr.terms:
-        opened = Flat()
-        opened.multiply_poly(Poly([term]))
-        terms.extend(_expand_flat(opened).terms)
-        if len(terms) > _MOST_TERMS:
+    different: set[str] = set()
+    for number, product in enumerate(chain.from_iterable(map(_products, expr.terms))):
+        terms.extend(product.terms)
+        different.update(term.monomial for term in product.terms)
+        if len(different) > _MOST_TERMS or number >= _MOST_PRODUCTS:
             return expr
     return Poly(terms)
 
 
-def _expand_flat(flat: Flat) -> Poly:
+def _products(term: Term) -> Iterator[Poly]:
+    """The terms of a product of sums, one by one: there may be more than anyone wants."""
+    opened = Flat()
+    opened.multiply_poly(Poly([term]))
+    return _products_of(opened)
+
+
+def _products_of(flat: Flat) -> Iterator[Poly]:
     groups = [
         base
         for base, exponent in flat.factors.items()
         if isinstance(base, Group) and exponent.denominator == 1 and exponent > 0
     ]
     if not groups:
-        return flat.close()
+        yield flat.close()
+        return
     # A sum with reciprocals goes first: they cancel against the other sums.
     group = min(groups, key=lambda g: (not _has_reciprocal(g), g.key))
     rest = flat.copy()
     exponent = rest.factors.pop(group)
     rest.multiply(group, exponent - 1)
-    terms: list[Term] = []
     for term in group.poly.terms:
         part = rest.copy()
         part.multiply_poly(Poly([term]))
-        terms.extend(_expand_flat(part).terms)
-        if len(terms) > _MOST_TERMS:
-            break
-    return Poly(terms)
+        yield from _products_of(part)
 
 
 def _has_reciprocal(group: Group) -> bool:
