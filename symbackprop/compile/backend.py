@@ -69,6 +69,10 @@ class Backend(ABC):
         """`yes` where the condition holds, else `no`."""
 
     @abstractmethod
+    def limited(self, operation: str, array: str, limit: str) -> str:
+        """``maximum`` or ``minimum`` of an array and a plain number."""
+
+    @abstractmethod
     def cast(self, condition: str) -> str:
         """1 where the condition holds, 0 elsewhere, in the module's dtype."""
 

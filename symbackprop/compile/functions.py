@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from itertools import count
@@ -15,7 +15,7 @@ from symbackprop.compile.backends import BACKENDS
 from symbackprop.compile.module import Function, Module, Returned, write_module
 from symbackprop.compile.program import Program, lower
 from symbackprop.errors import CompileError, OptionError
-from symbackprop.language import Equation, Role, System, Tensor
+from symbackprop.language import Equation, Role, System, Tensor, element_name, elements
 
 _serial = count(1)
 _FORWARD, _BACKWARD = "forward", "backward"
@@ -282,9 +282,27 @@ def by_role(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def backward_equations(backward: Backward) -> tuple[tuple[Equation, ...], dict[str, str]]:
     """All equations of a derivation in order, and by name what each is for."""
     forward = backward.system.equations
-    derived = (*backward.adjoints.values(), *backward.gradients.values())
+    derived = _in_order((*backward.adjoints.values(), *backward.gradients.values()))
     origins = {e.name: _FORWARD for e in forward} | {e.name: _BACKWARD for e in derived}
     return (*forward, *derived), origins
+
+
+def _in_order(equations: Sequence[Equation]) -> tuple[Equation, ...]:
+    """The same equations, each after those it uses: a gradient may be of an intermediate."""
+    waiting = {equation.name: equation for equation in equations}
+    ordered: list[Equation] = []
+
+    def place(equation: Equation) -> None:
+        del waiting[equation.name]
+        for name in dict.fromkeys(map(element_name, elements(equation.rhs))):
+            if name in waiting:
+                place(waiting[name])
+        ordered.append(equation)
+
+    for equation in equations:
+        if equation.name in waiting:
+            place(equation)
+    return tuple(ordered)
 
 
 def gradient_function(backward: Backward) -> Function:

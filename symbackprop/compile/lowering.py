@@ -159,12 +159,18 @@ class Lowering:
             case Total():
                 return self._total(base)
             case Largest():
-                return Reduce("max", self.value(base.body), base.indices)
+                return self._largest(base)
         return Map("number", [self._condition(base)])
 
     def _function(self, base: Func) -> Value:
         arguments = [self.value(argument) for argument in base.arguments]
         return Map("pow" if base.name == "power" else base.name, arguments)
+
+    def _largest(self, base: Largest) -> Value:
+        """The largest of equal values, which have none of the axes, is any of them."""
+        body = self.value(base.body)
+        over = tuple(index for index in base.indices if index in body.axes)
+        return Reduce("max", body, over) if over else body
 
     def _load(self, access: Access) -> Load:
         places = tuple(self._place(place) for place in access.places)

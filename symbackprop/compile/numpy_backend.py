@@ -49,6 +49,10 @@ class NumPyBackend(Backend):
         """``np.where(z > 0, u, 0.0)``."""
         return f"np.where({condition}, {yes}, {no})"
 
+    def limited(self, operation: str, array: str, limit: str) -> str:
+        """``np.maximum(x, 0.5)``."""
+        return f"np.{operation}({array}, {limit})"
+
     def cast(self, condition: str) -> str:
         """``(z > 0).astype(DTYPE)``."""
         return f"{condition}.astype(DTYPE)"

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import sympy as sp
+
 from symbackprop.calculus.convert import from_sympy, to_index
 from symbackprop.calculus.nodes import Index
 from symbackprop.calculus.normal import (
@@ -18,7 +20,7 @@ from symbackprop.compile.plan import Assignment, Spread, Value, walk
 from symbackprop.compile.sharing import shared
 from symbackprop.compile.stability import stabilize
 from symbackprop.errors import EquationError, UnknownNameError
-from symbackprop.language import Domain, Equation, Role, Tensor, element_name, elements
+from symbackprop.language import Domain, Equation, Role, Tensor, element_name, elements, size_of
 
 # Operations whose result may be infinite where a selection does not look.
 _RISKY = ("exp", "log", "div", "pow", "sqrt")
@@ -86,9 +88,25 @@ class Program:
         """The tensors that must be given, in the order of the table."""
         used = {name for equation in self.live for name in self.uses[equation.name]}
         used.update(self.outputs)
-        return tuple(
-            t for name, t in self.tensors.items() if name in used and name not in self.uses
-        )
+        given = [t for name, t in self.tensors.items() if name not in self.uses]
+        missing = self._sizes - {extent for t in given if t.name in used for extent in t.shape}
+        for tensor in given:
+            # An array that only lends its size: Σₙ 1 is N, whatever x holds.
+            lent = missing & set(tensor.shape)
+            if lent and tensor.role is not Role.INTERMEDIATE:
+                used.add(tensor.name)
+                missing -= lent
+        return tuple(t for t in given if t.name in used)
+
+    @cached_property
+    def _sizes(self) -> frozenset[sp.Expr]:
+        """The symbolic sizes that the equations mention."""
+        extents = {extent for tensor in self.tensors.values() for extent in tensor.shape}
+        mentioned: set[sp.Expr] = set()
+        for equation in self.live:
+            mentioned |= equation.rhs.free_symbols
+            mentioned.update(size_of(idx) for idx in equation.indices)
+        return frozenset(mentioned & {extent for extent in extents if extent.is_Symbol})
 
 
 @dataclass(frozen=True)

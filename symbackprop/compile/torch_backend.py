@@ -51,6 +51,11 @@ class TorchBackend(Backend):
         """``torch.where(z > 0, u, 0.0)``."""
         return f"torch.where({condition}, {yes}, {no})"
 
+    def limited(self, operation: str, array: str, limit: str) -> str:
+        """``torch.clamp(x, min=0.5)``: `torch.maximum` takes no plain numbers."""
+        keyword = {"maximum": "min", "minimum": "max"}[operation]
+        return f"torch.clamp({array}, {keyword}={limit})"
+
     def cast(self, condition: str) -> str:
         """``(z > 0).to(DTYPE)``."""
         return f"{condition}.to(DTYPE)"

@@ -299,6 +299,10 @@ class Writer:
         if operation == "sqrt":
             return Code(self._backend.root(texts[0]))
         spelling = self._backend.spelling(operation)
+        numbers = [child.host for child in value.children]
+        if operation in ("maximum", "minimum") and any(numbers) and not value.host:
+            array, limit = texts if numbers[1] else texts[::-1]
+            return Code(self._backend.limited(operation, array, limit))
         if value.host:
             spelling = PRIMITIVES[operation].spellings["python"]
         return Code(self._spelled(spelling, texts))

@@ -69,7 +69,9 @@ class TorchReading:
             self.tensors[tensor.name] = data if is_label else data.double().requires_grad_()
         for equation in system.equations:
             whole = TorchReader(self.tensors, self._sizes).read(equation.rhs, None)
-            self.tensors[equation.name] = whole.expanded(equation.indices, self._sizes)
+            value = whole.expanded(equation.indices, self._sizes)
+            # A value that depends on no leaf may still be differentiated by.
+            self.tensors[equation.name] = value if value.requires_grad else value.requires_grad_()
 
     @property
     def objective(self) -> float:
