@@ -572,6 +572,17 @@ def test_a_shape_that_does_not_fit_is_shown_with_letters_and_numbers(document: A
         compiled(values | {"W1": values["W1"].T})
 
 
+def test_a_tensor_that_asks_for_autograd_is_told_to_detach() -> None:
+    i = sb.index("i", "D")
+    w, objective = sb.parameter("w", i), sb.intermediate("L")
+    system = sb.System([sb.Equation(objective, sp.Sum(w[i] ** 2, i))], [w], minimize="L")
+    compiled = compile_backward(derive_backward(system))
+    with pytest.raises(ShapeError, match=r"'w' is not an array: .*detach"):
+        compiled({"w": torch.ones(3, requires_grad=True)})
+    with pytest.raises(ShapeError, match="reshape it to 1 axis, one"):
+        compiled({"w": np.ones((3, 1))})
+
+
 def test_what_holds_no_numbers_is_refused(document: Any) -> None:
     compiled, values = document
     with pytest.raises(DataError, match="'b2' holds <U1, not numbers"):
@@ -593,7 +604,7 @@ def test_labels_must_be_whole_numbers_in_range(backend: str) -> None:
     }
     for message, labels in refused.items():
         if backend == "torch" or isinstance(labels, np.ndarray):
-            with pytest.raises(DataError, match=rf"{message}[\s\S]*whole numbers from 0 to 3-1"):
+            with pytest.raises(DataError, match=rf"{message}[\s\S]*from 0 up, below 3"):
                 compiled(values | {"y": labels})
 
 

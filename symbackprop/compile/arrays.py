@@ -72,7 +72,8 @@ class Argument:
     def _as_array(self, value: Any) -> Any:
         try:
             array = np.asarray(value)
-        except ValueError as error:
+        except (ValueError, TypeError, RuntimeError) as error:
+            # Ragged lists, and PyTorch's tensors that ask for autograd or are on a GPU.
             raise ShapeError(
                 f"{self.name!r} is not an array: {error}",
                 remedy=f"give numbers of shape {_shape_text(self._shape)}",
@@ -91,16 +92,17 @@ class Argument:
         ):
             return
         concrete = tuple(sizes.get(e, e) if isinstance(e, str) else e for e in self._shape)
-        expected = _shape_text(self._shape)
+        expected, rank = _shape_text(self._shape), len(self._shape)
         if concrete != self._shape:
             expected += f" = {_shape_text(concrete)}"
         element = self._tensor.element
+        axes = "1 axis" if rank == 1 else f"{rank} axes"
         raise ShapeError(
             f"{self.name!r} has shape {shape}, expected {expected}",
             where=str(element),
             remedy=f"transpose or cut it to fit {element}"
-            if len(shape) == len(self._shape)
-            else f"reshape it to {len(self._shape)} axes, one for each index of {element}",
+            if len(shape) == rank
+            else f"reshape it to {axes}, one for each index of {element}",
         )
 
     def _check_labels(self, array: Any, sizes: Mapping[str, int]) -> None:
@@ -123,7 +125,7 @@ class Argument:
         return DataError(
             f"{self.name!r} {what}, but must hold class labels",
             where=str(self._tensor.element),
-            remedy=f"give whole numbers from 0 to {self._classes}-1",
+            remedy=f"give whole numbers from 0 up, below {self._classes}",
         )
 
 
