@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import doctest
 import importlib.util
+import re
+import shlex
+import tomllib
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +14,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
+
+from symbp import train
+from symbp.main import Commands, cli
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -65,9 +72,48 @@ def test_the_examples_in_the_readme_run() -> None:
     assert failures == 0
 
 
-@pytest.mark.parametrize(
-    "name", ["symbackprop", "symbackprop.derivation", "symbackprop.library.sequential"]
-)
+def _blocks(language: str) -> list[str]:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+
+
+def test_the_derivations_in_the_readme_are_what_is_printed() -> None:
+    (shown,), (formulas,) = _blocks("text"), _blocks("math")
+    printed = CliRunner().invoke(cli, ["derive"]).stdout
+    assert shown in printed
+    (command,) = re.findall(r"^\(`symbp (.*)`\):$", (ROOT / "README.md").read_text("utf-8"), re.M)
+    page = CliRunner().invoke(cli, shlex.split(command)).stdout.splitlines()
+    rows = [row.removesuffix(" \\\\") for row in formulas.splitlines()]
+    assert set(rows) <= {row.removesuffix(" \\\\") for row in page}
+    assert len(rows) == 4
+
+
+def test_the_commands_in_the_readme_are_understood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # one of them writes a file
+    lines = [line[2:] for block in _blocks("console") for line in block.splitlines()]
+    commands = [shlex.split(line, comments=True) for line in lines]
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for program, name, *arguments in commands:
+        if program == "make":
+            assert re.search(rf"^{name}:", makefile, re.M)
+        elif name == "train":  # it takes long, and other tests train
+            train.command.make_context(name, arguments)
+        else:
+            assert CliRunner().invoke(cli, [name, *arguments]).exit_code == 0
+    assert {name for _, name, *_ in commands} >= {"demo", "test", *Commands.names} - {"completion"}
+
+
+def _modules_with_examples() -> list[str]:
+    return [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in sorted((ROOT / "symbackprop").rglob("*.py"))
+        if ">>> " in path.read_text("utf-8")
+    ]
+
+
+@pytest.mark.parametrize("name", _modules_with_examples())
 def test_the_examples_in_docstrings_run(name: str) -> None:
     failures, tried = doctest.testmod(import_module(name))
     assert tried
@@ -79,3 +125,14 @@ def test_the_architecture_page_names_every_room() -> None:
     rooms = {path.name for path in (ROOT / "symbackprop").iterdir() if path.is_dir()}
     for room in rooms - {"__pycache__"}:
         assert f"`{room}/`" in text
+
+
+def test_the_architecture_page_gives_a_reason_for_every_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    table, _, rest = (ROOT / "docs" / "architecture.md").read_text("utf-8").partition("Development")
+    table = table.rpartition("## Dependencies")[2]
+    reasons = {name for row in re.findall(r"^\| (.*?) \|", table, re.M) for name in row.split(", ")}
+    needed = {re.split(r"[<>=]", requirement)[0] for requirement in project["dependencies"]}
+    assert reasons - {"package"} == needed
+    for requirement in project["optional-dependencies"]["dev"]:
+        assert re.split(r"[<>=]", requirement)[0] in rest.partition("##")[0].lower()
