@@ -572,6 +572,27 @@ def test_a_shape_that_does_not_fit_is_shown_with_letters_and_numbers(document: A
         compiled(values | {"W1": values["W1"].T})
 
 
+@BOTH
+def test_what_is_returned_is_no_view_of_what_is_given(backend: str) -> None:
+    """∂L/∂W = Xᵀ and ∂L/∂v = ∂L/∂u = s: whoever changes a gradient changes nothing else."""
+    i, j = sb.index("i", 3), sb.index("j", "J")
+    W, X = sb.parameter("W", i, j), sb.input("X", j, i)
+    s, u, v = sb.input("s", i), sb.parameter("u", i), sb.parameter("v", i)
+    c, objective = sb.parameter("c"), sb.intermediate("L")
+    terms = sp.Sum(W[i, j] * X[j, i], i, j) + sp.Sum(s[i] * (u[i] + v[i]), i) + c[()] * s[0]
+    system = sb.System([sb.Equation(objective, terms)], [W, X, s, u, v, c], minimize="L")
+    given = values_of(system)
+    owned = np.array if backend == "numpy" else torch.tensor
+    values = {name: owned(value) for name, value in given.items()}
+    _, gradients = compile_backward(derive_backward(system), backend)(values)
+    assert np.array_equal(gradients["W"], given["X"].T)
+    for name in ("W", "u", "v", "c"):
+        gradients[name] *= 0
+        left = {"u": ("v", "c"), "v": ("c",)}.get(name, ())
+        assert all(np.any(np.asarray(gradients[other]) != 0) for other in left)
+    assert all(np.array_equal(values[name], value) for name, value in given.items())
+
+
 def test_a_tensor_that_asks_for_autograd_is_told_to_detach() -> None:
     i = sb.index("i", "D")
     w, objective = sb.parameter("w", i), sb.intermediate("L")

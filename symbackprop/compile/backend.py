@@ -93,6 +93,10 @@ class Backend(ABC):
         """An array repeated up to a shape."""
 
     @abstractmethod
+    def copied(self, argument: str) -> str:
+        """An array of its own with the same elements."""
+
+    @abstractmethod
     def einsum(self, pattern: str, left: str, right: str) -> str:
         """A contraction of two arrays."""
 

@@ -42,6 +42,10 @@ class Returned:
     single: tuple[str, ...] = ()
     keyed: Mapping[str, str] | None = None
 
+    def has(self, name: str) -> bool:
+        """Whether a tensor is among them."""
+        return name in self.single or name in (self.keyed or {}).values()
+
 
 @dataclass(frozen=True)
 class Function:
@@ -253,7 +257,9 @@ class _FunctionWriter:
         yield from self._return()
 
     def _assigned(self, line: Assignment) -> list[str]:
-        value = self._writer.right_side(line.value, line.axes)
+        returned = self._function.returned
+        written = self._writer.own if returned.has(line.name) else self._writer.right_side
+        value = written(line.value, line.axes)
         text = f"{self._names.name(line.name)} = {value.text}"
         if len(text) + 4 <= _WIDTH or len(value.parts) < 2:
             return [text]

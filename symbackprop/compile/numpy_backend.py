@@ -73,6 +73,10 @@ class NumPyBackend(Backend):
         """``np.broadcast_to(x, (N, K)).copy()``."""
         return f"np.broadcast_to({argument}, {shape}).copy()"
 
+    def copied(self, argument: str) -> str:
+        """``x.T.copy()``."""
+        return f"{argument}.copy()"
+
     def einsum(self, pattern: str, left: str, right: str) -> str:
         """``np.einsum("nij,njk->nik", a, b, optimize=True)``, which calls BLAS if it can."""
         return f'np.einsum("{pattern}", {left}, {right}, optimize=True)'

@@ -73,8 +73,12 @@ class TorchBackend(Backend):
         return f"torch.full({shape}, {value}, dtype=DTYPE{_beside(like)})"
 
     def spread(self, argument: str, shape: str) -> str:
-        """``torch.broadcast_to(x, (N, K)).contiguous()``."""
-        return f"torch.broadcast_to({argument}, {shape}).contiguous()"
+        """``torch.broadcast_to(x, (N, K)).clone()``."""
+        return f"torch.broadcast_to({argument}, {shape}).clone()"
+
+    def copied(self, argument: str) -> str:
+        """``x.T.clone()``."""
+        return f"{argument}.clone()"
 
     def einsum(self, pattern: str, left: str, right: str) -> str:
         """``torch.einsum("nij,njk->nik", a, b)``."""

@@ -105,6 +105,15 @@ class Writer:
         """What is assigned to a tensor that is stored with these axes."""
         return self._aligned(self._write(value, axes), axes)
 
+    def own(self, value: Value, axes: Axes) -> Code:
+        """The same for a tensor that is returned: no view of one that the caller holds."""
+        code = self.right_side(value, axes)
+        if not isinstance(value, Load) or value.host:
+            return code
+        if any(isinstance(place, Load) for place in value.places):
+            return code  # a gather makes an array anew
+        return replace(code, text=self._backend.copied(code.at(_ATOM)), level=_ATOM, parts=())
+
     def size(self, extent: sp.Expr) -> str:
         """A size, as a Python expression that holds together as an atom."""
         if extent.is_Integer:
