@@ -341,11 +341,16 @@ def constant_sums(expr: Poly, context: Context) -> Application:
         return number(value)
 
     def walk(inner: Poly) -> Poly:
+        if Total not in inner.kinds:
+            return inner
+        changed = {base: change(base) for term in inner.terms for base in term.children}
+        if all(value.atom == base for base, value in changed.items()):
+            return inner
         total = number(0)
         for term in inner.terms:
             product = number(term.coefficient)
             for base, exponent in term.factors:
-                product = product * change(base).power(exponent)
+                product = product * changed[base].power(exponent)
             total = total + product
         return total
 
