@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import symbackprop.train.run
+from symbackprop.library import Linear, Sequential
 from symbackprop.train.data import load, split
 from symbp.main import cli
 
@@ -81,6 +82,19 @@ def test_the_seed_is_the_only_chance():
     assert losses(CliRunnerOutput(first)) != losses(CliRunnerOutput(other))
 
 
+def test_the_seed_draws_the_initial_parameters(tmp_path):
+    network = Sequential(Linear(4, 3))
+    for seed in (0, 7):
+        out = tmp_path / str(seed)
+        train(
+            "Linear(4,3)", "--data", "iris", "--lr", 0, "--epochs", 1, "--seed", seed, "--out", out
+        )
+        kept = dict(np.load(out / "parameters.npz", allow_pickle=False))
+        expected = network.initial_parameters(seed)
+        assert kept.keys() == expected.keys()
+        assert all(np.array_equal(kept[name], value) for name, value in expected.items())
+
+
 class CliRunnerOutput:
     def __init__(self, stdout):
         self.stdout = stdout
@@ -102,6 +116,22 @@ def test_a_model_with_open_ends_takes_its_sizes_from_the_data(prices):
     assert "model: Linear(2, 1)\n" in result.stdout
     refused = train("Linear(D, H) ReLU Linear(H, K)", "--data", "iris", ok=2)
     assert "the size H is left open" in refused.stderr
+
+
+def test_a_logit_speaks_for_class_1_from_0_up_and_a_probability_from_a_half_up(tmp_path):
+    x = np.random.default_rng(3).normal(size=(101, 3))
+    path = tmp_path / "sides.npz"
+    np.savez(path, x=x, y=(x[:, 0] > 0).astype(int))
+    held_out = split(load(str(path)), seed=0).held_out
+    models = (("Linear(3, 1)", "BCEWithLogitsLoss"), ("Linear(3, 1) Sigmoid", "BCELoss"))
+    for model, loss in models:  # they start, and without a step stay, as the same network
+        arguments = ["--data", path, "--loss", loss, "--lr", 0, "--epochs", 1]
+        found = train(model, *arguments, "--out", tmp_path / loss)
+        kept = np.load(tmp_path / loss / "parameters.npz", allow_pickle=False)
+        logits = (held_out.x @ kept["W1"].T + kept["b1"])[:, 0]
+        right, wrong = (np.mean((logits > limit) == held_out.y) for limit in (0, 0.5))
+        assert measured(found)["accuracy"] == pytest.approx(right, abs=1e-4)
+        assert abs(right - wrong) > 0.01
 
 
 def test_two_classes_by_one_output(tmp_path):
@@ -161,7 +191,8 @@ def test_what_is_kept_is_what_was_measured(tmp_path):
     assert accuracy > 0.8
 
 
-def test_a_gradient_that_differs_from_autograd_s_stops_the_run(monkeypatch, tmp_path):
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_gradient_that_differs_from_autograd_s_stops_the_run(dtype, monkeypatch, tmp_path):
     honest = symbackprop.train.run.autograd_gradients
 
     def shifted(system, values, names):
@@ -169,7 +200,7 @@ def test_a_gradient_that_differs_from_autograd_s_stops_the_run(monkeypatch, tmp_
         return loss, gradients | {"W2": gradients["W2"] * 1.001}
 
     monkeypatch.setattr("symbackprop.train.run.autograd_gradients", shifted)
-    result = train("--data", "iris", "--out", tmp_path / "run", ok=1)
+    result = train("--data", "iris", "--dtype", dtype, "--out", tmp_path / "run", ok=1)
     assert "the generated gradient of W2 differs from torch.autograd's" in result.stderr
     assert not EPOCH.search(result.stdout)
     assert not list(tmp_path.iterdir())

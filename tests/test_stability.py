@@ -115,6 +115,17 @@ def test_what_is_shifted_already_is_left_alone() -> None:
         assert stable(expr) == from_sympy(expr)
 
 
+def test_a_logarithm_is_not_split_where_a_factor_may_be_negative() -> None:
+    """log (1 - eᶻ)² is a real number for z > 0, and 2·log(1 - eᶻ) is not."""
+    for expr in (
+        sp.log((1 - sp.exp(z[n, k])) ** 2),
+        sp.log((1 - sp.exp(z[n, k])) ** 2 * sp.exp(z[n, k])),
+        sp.log(-2 * sp.exp(z[n, k])),
+        sp.log(c[k] ** 2 * sp.exp(z[n, k])),
+    ):
+        assert stable(expr) == from_sympy(expr)
+
+
 @pytest.mark.parametrize(
     "expr",
     [
