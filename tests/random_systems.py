@@ -227,7 +227,8 @@ class Writer:
 
 def _larger(u: sp.Expr, v: sp.Expr, function: Callable[..., sp.Expr] = sp.Max) -> sp.Expr:
     """SymPy cannot compare two numbers such as softplus(2)."""
-    return function(u, v) if u.free_symbols else v
+    comparable = all(value.free_symbols or value.is_Rational for value in (u, v))
+    return function(u, v) if comparable else v
 
 
 def random_system(
@@ -244,7 +245,8 @@ def random_system(
         writer.tensors.append(tensor)
     L = sb.intermediate("L")
     last = writer.tensors[-1]
-    loss = sp.Sum(sp.tanh(last.element) ** 2, *last.indices) if last.indices else last[()] ** 2
+    loss = sp.log(1 + (last.element if last.indices else last[()]) ** 2)
+    loss = sp.Sum(loss, *last.indices) if last.indices else loss
     rhs = loss + writer.expression([], integer(1, most_depth))
     if integer(0, 1):
         rhs += sp.Rational(1, 2) * GIVEN[-1][()] * sp.Sum(GIVEN[3][k, i] ** 2, k, i)

@@ -74,6 +74,12 @@ class TestExpand:
         assert time.process_time() - started < 5
 
 
+def test_a_condition_that_sympy_decides_when_it_is_written() -> None:
+    """N, which is Σₙ 1, is at least 1: [1/3 > N] is 0."""
+    cases = sp.Piecewise((s[()] ** 2, sp.Sum(1, n) >= sp.Rational(1, 3)), (s[()], True))
+    assert check(system(cases)).text()
+
+
 class TestNothingTakesForever:
     """Seconds of processor time, several times what is needed."""
 

@@ -293,7 +293,8 @@ class SympyWriter:
             case Bracket():
                 left, right = (self.expression(s, letters) for s in (base.left, base.right))
                 relation = _SYMPY_RELATIONS[base.relation](left, right)
-                return bracket(relation.reversed if left.is_number else relation)
+                backwards = left.is_number and isinstance(relation, sp.Rel)  # else it is decided
+                return bracket(relation.reversed if backwards else relation)
             case Func():
                 return _apply(base.name, [self.expression(a, letters) for a in base.arguments])
             case Group():
