@@ -144,6 +144,18 @@ def test_a_checkpoint_that_fails_leaves_the_old_one(tmp_path):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_a_new_checkpoint_is_renamed_over_the_old_one_not_written_into_it(tmp_path):
+    folder = tmp_path / "run"
+    checkpoints.save(folder, KEPT)
+    names = [path.name for path in folder.iterdir()]
+    for name in names:
+        (tmp_path / name).hardlink_to(folder / name)
+    old = {name: (tmp_path / name).read_bytes() for name in names}
+    checkpoints.save(folder, Checkpoint({"W1": np.ones(2)}, (), {"model": "another"}))
+    assert {name: (tmp_path / name).read_bytes() for name in names} == old
+    assert checkpoints.load(folder).settings == {"model": "another"}
+
+
 def test_folders_that_cannot_be_written_are_found_out_before(tmp_path):
     file = tmp_path / "file"
     file.touch()
