@@ -108,3 +108,20 @@ def test_importing_the_package_loads_no_framework() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_public_names_are_loaded_when_they_are_used() -> None:
+    """The same names as before a use, and only the rooms they need."""
+    code = (
+        "import sys, symbackprop as sb\n"
+        "assert not {'sympy', 'numpy'} & set(sys.modules)\n"
+        "assert all(getattr(sb, name) is not None for name in dir(sb))\n"
+        "assert {'derive', 'Linear', 'System', 'Report'} <= set(dir(sb))\n"
+        "assert sb.errors.EquationError\n"
+        "try:\n    sb.Convolution\n"
+        "except AttributeError as error:\n    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "module 'symbackprop' has no attribute 'Convolution'"

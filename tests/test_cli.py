@@ -88,7 +88,7 @@ def test_a_defect_is_told_in_one_block_and_traced_on_demand(monkeypatch):
     def fail(*arguments, **options):
         raise RuntimeError("out of luck")
 
-    monkeypatch.setattr("symbp.derive.derive", fail)
+    monkeypatch.setattr("symbp.derive.derive_backward", fail)
     result = symbp("derive", ok=70)
     assert result.stderr.startswith("error: RuntimeError: out of luck\n")
     assert "--debug" in result.stderr
@@ -111,7 +111,7 @@ def test_an_interruption_is_no_defect(monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("symbp.derive.derive", interrupt)
+    monkeypatch.setattr("symbp.derive.derive_backward", interrupt)
     assert symbp("derive", ok=130).stderr == "error: interrupted\n"
 
 

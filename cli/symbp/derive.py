@@ -9,8 +9,15 @@ from typing import Any
 
 import click
 
-from symbackprop.derivation import derive
-from symbackprop.typeset import Detail, Notation
+from symbackprop.calculus import derive_backward
+from symbackprop.typeset import (
+    Detail,
+    Notation,
+    json_derivation,
+    latex_derivation,
+    markdown_derivation,
+    text_derivation,
+)
 from symbp.common import deliver, network_options, output_option, read_system
 
 
@@ -74,12 +81,12 @@ def command(**options: Any) -> None:
 
 
 def _written(request: Request) -> str:
-    derivation = derive(read_system(request.model, request.loss), wrt=request.wrt or None)
+    backward = derive_backward(read_system(request.model, request.loss), request.wrt or None)
     if request.style == "json":
-        return json.dumps(derivation.json(), indent=2, ensure_ascii=False)
+        return json.dumps(json_derivation(backward), indent=2, ensure_ascii=False)
     write = {
-        "text": derivation.text,
-        "latex": derivation.latex,
-        "markdown": derivation.markdown,
+        "text": text_derivation,
+        "latex": latex_derivation,
+        "markdown": markdown_derivation,
     }[request.style]
-    return write(notation=request.notation, steps=request.steps)
+    return write(backward, request.notation, request.steps)
