@@ -13,6 +13,7 @@ import numpy as np
 import sympy as sp
 
 import symbackprop as sb
+from symbackprop.typeset import Detail
 
 PAGE = Path(__file__).with_name("document.md")
 EPOCHS = 100
@@ -112,9 +113,9 @@ def losses_in_pytorch() -> list[float]:
         torch.set_default_dtype(torch.float32)
 
 
-def checked(derivation: sb.Derivation, **options: object) -> str:
+def checked(derivation: sb.Derivation) -> str:
     """One line per oracle that compared something; raises if one of them disagrees."""
-    report = derivation.verify(**options)  # type: ignore[arg-type]
+    report = derivation.verify()
     report.raise_if_failed()
     tolerances: dict[str, float] = {}
     for row in report.rows:
@@ -132,10 +133,10 @@ def section(title: str, *paragraphs: str) -> str:
     return "\n\n".join([f"## {title}", *paragraphs])
 
 
-def derived(system: sb.System, steps: str = "all") -> str:
+def derived(system: sb.System, steps: Detail = "all") -> str:
     """Equations, the derivation and its checks."""
     derivation = sb.derive(system)
-    return "\n\n".join([derivation.markdown(steps=steps), checked(derivation)])  # type: ignore[arg-type]
+    return "\n\n".join([derivation.markdown(steps=steps), checked(derivation)])
 
 
 def optimizer_equations(optimizer: sb.Optimizer) -> str:
