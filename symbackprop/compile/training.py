@@ -55,7 +55,7 @@ class TrainingStep(CompiledModule):
         self._allowed.add(_STEP_COUNT)
 
     def __call__(self, values: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """The loss before the step, and the new parameters and state by their old names.
+        """The loss before the step, and the new parameters, buffers and state by their old names.
 
         Parameters
         ----------
@@ -167,6 +167,7 @@ def _step_function(
     changed = {name: update.successor for name, update in updates.items()}
     for update in updates.values():
         changed |= update.state
+    changed |= backward.system.updates
     program = Program(
         (*equations, *update_equations),
         tensors,

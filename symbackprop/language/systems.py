@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -39,6 +39,9 @@ class System:
     origin
         Whatever the system was built from (a network and its loss), for oracles
         that can run the original.
+    updates
+        For inputs that are state rather than data, such as running averages: the
+        name of the tensor that is the input's value in the next step of training.
 
     Raises
     ------
@@ -52,7 +55,7 @@ class System:
         If an axis is read with an index of another size.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (a system consists of them all)
         self,
         equations: Iterable[Equation],
         tensors: Iterable[Tensor],
@@ -60,11 +63,13 @@ class System:
         minimize: str | None,
         facts: Iterable[Fact] = (),
         origin: Any = None,
+        updates: Mapping[str, str] | None = None,
     ) -> None:
         given = list(equations)
         self.objective = minimize
         self.facts: tuple[Fact, ...] = tuple(facts)
         self.origin = origin
+        self.updates: dict[str, str] = dict(updates or {})
         self.tensors: dict[str, Tensor] = _table(tensors, given)
         for equation in given:
             self._check_expression(equation.rhs, str(equation))
@@ -72,6 +77,7 @@ class System:
             self._check_expression(fact.left, str(fact))
         self.equations: tuple[Equation, ...] = _in_order(given)
         self._check_objective()
+        self._check_updates()
 
     # --- what the system is made of -------------------------------------------------
 
@@ -150,6 +156,7 @@ class System:
             minimize=self.objective,
             facts=self.facts,
             origin=self.origin,
+            updates=self.updates,
         )
 
     def __str__(self) -> str:
@@ -169,6 +176,23 @@ class System:
                 where=str(self.definitions[self.objective]),
                 remedy="sum over its indices",
             )
+
+    def _check_updates(self) -> None:
+        for name, successor in self.updates.items():
+            before, after = self.tensor(name), self.tensor(successor)
+            if before.role is not Role.INPUT or after.role is not Role.INTERMEDIATE:
+                raise EquationError(
+                    f"{name!r}, of role {before.role}, cannot be updated "
+                    f"to {successor!r}, of role {after.role}",
+                    remedy="update an input to a tensor that an equation defines",
+                )
+            if before.shape != after.shape:
+                raise ShapeError(
+                    f"{name!r} has shape {before.shape}, "
+                    f"its next value {successor!r} has shape {after.shape}",
+                    where=str(self.definitions[successor]),
+                    remedy="let the next value have the shape of the one before",
+                )
 
     def _check_expression(self, expr: sp.Expr, where: str) -> None:
         for node in sp.preorder_traversal(expr):

@@ -21,6 +21,7 @@ class Role(StrEnum):
     PARAMETER = "parameter"
     HYPERPARAMETER = "hyperparameter"
     INTERMEDIATE = "intermediate"
+    MASK = "mask"  # ones and zeros, drawn anew for each batch
 
 
 class Domain(StrEnum):
@@ -60,6 +61,8 @@ class Tensor:
         ∂L/∂W1 and has ``adjoint_of="W1"``.
     value
         A hyperparameter's default.
+    keep
+        With which probability an element of a mask is 1.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Tensor:
     error_symbol: str = ""
     adjoint_of: str = ""
     value: float | None = None
+    keep: sp.Expr | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():

@@ -13,7 +13,7 @@ from symbackprop.library.activations import (
     Softplus,
     Tanh,
 )
-from symbackprop.library.layers import LAYERS, Layer, Linear, Weights
+from symbackprop.library.layers import LAYERS, Buffer, Layer, Linear, Weights
 from symbackprop.library.losses import (
     LOSSES,
     BCELoss,
@@ -50,7 +50,7 @@ from symbackprop.library.schedules import (
     StepLR,
 )
 from symbackprop.library.scope import Scope
-from symbackprop.library.sequential import Origin, Sequential
+from symbackprop.library.sequential import Network, Origin, Sequential
 from symbackprop.library.updates import Update, joint_system
 
 __all__ = [
@@ -69,6 +69,7 @@ __all__ = [
     "AdamW",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "Buffer",
     "Constant",
     "CosineAnnealingLR",
     "CrossEntropyLoss",
@@ -86,6 +87,7 @@ __all__ = [
     "Loss",
     "MSELoss",
     "NLLLoss",
+    "Network",
     "Optimizer",
     "Origin",
     "Penalty",

@@ -9,7 +9,7 @@ import numpy as np
 
 from symbackprop.language import Role, System
 from symbackprop.library.records import exact
-from symbackprop.library.sequential import Origin, Sequential
+from symbackprop.library.sequential import Network, Origin
 from symbackprop.verify.autograd import TorchReader
 from symbackprop.verify.evaluate import Sizes
 
@@ -63,21 +63,21 @@ def _built(record: Any) -> Any:
     return getattr(torch.nn, type(record).__name__)(**record.torch_arguments()).double()
 
 
-def _module(network: Sequential) -> Any:
+def _module(network: Network) -> Any:
     import torch
 
-    parts = (_module(p) if isinstance(p, Sequential) else _built(p) for p in network)
+    parts = (_module(p) if isinstance(p, Network) else _built(p) for p in network)
     return torch.nn.Sequential(*parts)
 
 
 def _penalties(system: System, origin: Origin, parameters: Mapping[str, Any], sizes: Sizes) -> Any:
     """What the penalties, which `torch.nn` does not have, add to the loss."""
     reader = TorchReader(parameters, sizes)
-    keys = {ours: key for key, ours in origin.network.parameter_names.items()}
+    biases = origin.network.biases
     terms = [
         reader.read(penalty.term(exact(penalty.strength), system.tensors[name]), None).data
         for penalty in origin.penalties
         for name in parameters
-        if penalty.bias or not keys[name].endswith(".bias")
+        if penalty.bias or name not in biases
     ]
     return sum(terms)
