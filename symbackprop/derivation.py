@@ -67,6 +67,7 @@ class Equations(Mapping[str, DerivedEquation]):
         return DerivedEquation(
             equation.lhs,
             equation.rhs,
+            equation.base,
             self._backward.tensors,
             str(self._backward.system.objective),
         )
@@ -214,7 +215,9 @@ class Derivation:
             code, and the oracles put a function of their own in its place.
         """
         if backends is None:
-            open_ended = any(e.rhs.atoms(AppliedUndef) for e in self.system.equations)
+            open_ended = any(
+                expr.atoms(AppliedUndef) for e in self.system.equations for expr in e.expressions
+            )
             backends = () if open_ended else tuple(BACKENDS)
         compiled = {backend: self.compile(backend, dtype="float64") for backend in backends}
         return verify_backward(self.backward, compiled, seed=seed, sizes=sizes)

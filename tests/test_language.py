@@ -194,6 +194,160 @@ class TestRefusedSystems:
             sb.System([wrong, objective], [x, W, b], minimize="L")
 
 
+H, T = sb.sizes("H T")
+h, q = sb.index("h", H), sb.index("q", sp.floor((H - 1) / 2) + 1)
+u, t, s = sb.index("u", 3), sb.index("t", T), sb.index("s", T)
+image, kernel = sb.input("image", n, h), sb.parameter("kernel", u)
+state, start = sb.intermediate("state", t, n), sb.input("start", n)
+
+
+def total(expr: sp.Expr, *indices: sp.Idx) -> sb.Equation:
+    return sb.Equation(L, sp.Sum(expr, *indices))
+
+
+class TestSizes:
+    def test_arithmetic_of_sizes(self) -> None:
+        assert sb.size_of(q) == sp.floor((H - 1) / 2) + 1
+        assert sb.size(H * (T + 1)) == sb.size(H * T + H)
+
+    @pytest.mark.parametrize("value", [H / 2, H * sp.Symbol("a") + 1, sp.sqrt(H), t + 1])
+    def test_arithmetic_that_may_be_no_size(self, value: sp.Expr) -> None:
+        with refused(ShapeError, "is not a size", "floor"):
+            sb.size(value)
+
+    def test_the_sizes_of_a_system_are_those_that_others_are_computed_from(self) -> None:
+        pixels = sb.input("pixels", n, sb.index("w", 2 * H + 1))
+        strided = sb.intermediate("strided", n, q)
+        equations = [
+            sb.Equation(strided, image[n, 2 * q - 1] + pixels[n, q]),
+            total(strided[n, q], n, q),
+        ]
+        with refused(ShapeError, "axis 1 of 'pixels' has size 2*H + 1"):
+            sb.System(equations, [image, pixels], minimize="L")
+        equations[0] = sb.Equation(strided, image[n, 2 * q - 1] + pixels[n, 4 * q])
+        assert sb.System(equations, [image, pixels], minimize="L").sizes == (N, H)
+
+
+class TestPositions:
+    @pytest.mark.parametrize(
+        "place", [2 * q + u - 1, 2 * q - u + H - 1, T * u + 3, -h, H - 1, h + 5 - 2 * T]
+    )
+    def test_affine_positions(self, place: sp.Expr) -> None:
+        free = sorted(sb.free_indices(place), key=str)
+        system = sb.System([total(image[n, place], n, *free)], [image], minimize="L")
+        assert system.tensors["image"].shape == (N, H)
+
+    @pytest.mark.parametrize(
+        "place", [h**2, q * u, h / 2, sp.floor(h / 2), h + sp.Rational(1, 2), sp.exp(h), 2.0 * h]
+    )
+    def test_positions_that_are_not_affine(self, place: sp.Expr) -> None:
+        free = sorted(sb.free_indices(place), key=str)
+        with refused(ShapeError, "axis 1 of 'image' is at", "affine", "L = Sum"):
+            sb.System([total(image[n, place], n, *free)], [image], minimize="L")
+        delta = sp.KroneckerDelta(place, h, evaluate=False)
+        if not place.has(h):
+            with refused(ShapeError, "one side of", "affine"):
+                sb.System([total(image[n, h] * delta, n, h, *free)], [image], minimize="L")
+
+    def test_deltas_between_indices_of_different_sizes(self) -> None:
+        flat = sp.KroneckerDelta(h, 3 * q + u)
+        sb.System([total(image[n, h] * flat, n, h, q, u)], [image], minimize="L")
+
+    def test_a_plain_index_has_the_size_of_its_axis(self) -> None:
+        with refused(ShapeError, "axis 1 of 'image' has size H, but index u runs over 3"):
+            sb.System([total(image[n, u], n, u)], [image], minimize="L")
+
+    @pytest.mark.parametrize("place", [-1, H, H + 2, -2 * T, H * T])
+    def test_a_position_that_is_outside_whatever_the_sizes_are(self, place: sp.Expr) -> None:
+        with refused(ShapeError, f"position {place} is outside", "base case"):
+            sb.System([total(image[n, place], n)], [image], minimize="L")
+
+    @pytest.mark.parametrize("place", [0, 4, H - 1, H - T, T])
+    def test_a_position_that_may_be_inside(self, place: sp.Expr) -> None:
+        sb.System([total(image[n, place], n)], [image], minimize="L")
+
+    def test_a_position_with_a_base_case_may_be_read_anywhere(self) -> None:
+        recurrence = sb.Equation(
+            state, sp.tanh(state[t - 1, n]), (sb.BaseCase(state[-1, n], start[n]),)
+        )
+        sb.System([recurrence, total(state[-1, n], n)], [start], minimize="L")
+        with refused(ShapeError, "position -2 is outside", "base case"):
+            sb.System([recurrence, total(state[-2, n], n)], [start], minimize="L")
+
+
+class TestInfinities:
+    def test_a_case_of_a_selection_may_be_infinite(self) -> None:
+        masked = sp.Piecewise((image[n, h], h <= 2), (-sp.oo, True))
+        sb.System([total(sp.exp(masked), n, h)], [image], minimize="L")
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            sp.Piecewise((image[n, h], image[n, h] < sp.oo), (0, True)),
+            sp.Max(image[n, h], sp.Mul(-1, sp.oo, evaluate=False), evaluate=False),
+            sp.Mul(image[n, h], sp.oo, evaluate=False),
+            sp.nan * image[n, h],
+            sp.oo,
+        ],
+    )
+    def test_but_no_other_number(self, value: sp.Expr) -> None:
+        if not value.has(sp.oo, -sp.oo, sp.nan):
+            pytest.skip("SymPy has simplified it")
+        with refused(EquationError, "is not a number to compute with", "L = "):
+            sb.System([total(value, n, h)], [image], minimize="L")
+
+
+class TestBaseCases:
+    def test_they_belong_to_their_equation(self) -> None:
+        case = sb.BaseCase(state[-1, n], sp.tanh(start[n]))
+        equation = sb.Equation(state, sp.tanh(state[t - 1, n]), [case])
+        assert (case.name, case.axis, case.position, case.indices) == ("state", 0, -1, (n,))
+        assert equation.base == (case,)
+        assert equation.used_names == ("state", "start")
+        assert str(equation).endswith("with state[-1, n] = tanh(start[n])")
+
+    @pytest.mark.parametrize("position", [-1, T, T + 1, -T])
+    def test_positions_outside(self, position: sp.Expr) -> None:
+        sb.Equation(state, start[n], [sb.BaseCase(state[position, n], start[n])])
+
+    @pytest.mark.parametrize("position", [0, 1, T - 1, H])
+    def test_positions_that_may_be_inside(self, position: sp.Expr) -> None:
+        with refused(EquationError, f"position {position}", "may lie in", f"where(t = {position}"):
+            sb.Equation(state, start[n], [sb.BaseCase(state[position, n], start[n])])
+
+    @pytest.mark.parametrize(
+        "lhs", [state[t, n], state[-1, -1], state[t - 1, n], start[n], L.element, state[-1, n + 1]]
+    )
+    def test_left_sides_that_are_none(self, lhs: sp.Expr) -> None:
+        with refused(EquationError, "one fixed position", "h[-1, n, d]"):
+            sb.BaseCase(lhs, start[n])
+
+    def test_an_index_that_is_not_bound(self) -> None:
+        with refused(EquationError, "index t", "not bound"):
+            sb.BaseCase(state[-1, n], state[t, n])
+
+    def test_base_cases_that_do_not_fit(self) -> None:
+        other = sb.intermediate("other", t, n)
+        with refused(EquationError, "other[-1, n] is no element of 'state'"):
+            sb.Equation(state, start[n], [sb.BaseCase(other[-1, n], start[n])])
+        with refused(EquationError, "run over other sizes"):
+            sb.Equation(state, start[n], [sb.BaseCase(state[-1, i], sp.Integer(0))])
+        twice = [sb.BaseCase(state[-1, place], sp.Integer(0)) for place in (n, sb.index("m", N))]
+        with refused(EquationError, "given twice"):
+            sb.Equation(state, start[n], twice)
+
+    def test_names_and_functions_are_checked(self) -> None:
+        def system(value: sp.Expr) -> sb.System:
+            recurrence = sb.Equation(state, state[t - 1, n], [sb.BaseCase(state[-1, n], value)])
+            return sb.System([recurrence, total(state[t, n], t, n)], [start], minimize="L")
+
+        assert system(start[n]).definitions["state"].base
+        with refused(UnknownNameError, "'y'"):
+            system(y[n, 0])
+        with refused(EquationError, "gamma"):
+            system(sp.gamma(start[n]))
+
+
 @pytest.mark.parametrize("record", sb.PRIMITIVES.values(), ids=lambda record: record.name)
 class TestPrimitives:
     """Every record is complete and its derivative is that of its value."""

@@ -47,7 +47,7 @@ from symbackprop.verify.autograd import TorchReader
 from symbackprop.verify.differences import finite_differences
 from symbackprop.verify.evaluate import DIGITS, Decimals, Evaluator
 from symbackprop.verify.expanded import ELEMENTARY, directional_derivative
-from symbackprop.verify.sampling import Point, choose_sizes, draw
+from symbackprop.verify.sampling import Point, choose_sizes, draw, sizes_of
 from symbackprop.verify.tables import Forward
 
 N = size("N")
@@ -92,6 +92,40 @@ def test_sizes_differ_from_each_other_and_from_the_whole_numbers():
         choose_sizes(system, {"M": 2})
     with pytest.raises(ShapeError, match="size N cannot be 0"):
         choose_sizes(system, {"N": 0})
+
+
+def test_sizes_that_others_are_computed_from_are_large_enough():
+    H, D = size("H"), size("D")
+    h, d = index("h", H), index("d", D)
+    p = index("p", sp.floor((H - 5) / 2) + 1)
+    image, wide = input("image", n, h), parameter("wide", index("w", 2 * D + 1), p)
+    system = System(
+        [Equation(L, sp.Sum(image[n, 2 * p + d] * wide[2 * d + 1, p], n, p, d))],
+        [image, wide],
+        minimize="L",
+    )
+    chosen = choose_sizes(system)
+    assert set(chosen) == {N, H, D}
+    assert all(map(sp.isprime, chosen.values()))
+    assert len(set(chosen.values())) == 3
+    assert chosen[H] >= 7
+    # Not 2 if the user wants less, but never less than 1.
+    assert choose_sizes(system, {"H": 5})[H] == 5
+    with pytest.raises(ShapeError, match=r"floor\(H/2 - 5/2\) \+ 1 is 0 where H = 3"):
+        choose_sizes(system, {"H": 3})
+    arrays = point_of(system).arrays()
+    assert arrays["wide"].shape == (2 * chosen[D] + 1, (chosen[H] - 5) // 2 + 1)
+    assert sizes_of(system, arrays) == chosen
+    with pytest.raises(ShapeError, match="'wide' was given with shape"):
+        sizes_of(system, arrays | {"wide": arrays["wide"][:-1]})
+
+
+def test_a_size_that_no_array_tells_is_named():
+    p = index("p", sp.floor(N / 2) + 1)
+    half = input("half", p)
+    system = System([Equation(L, sp.Sum(half[p], p))], [half], minimize="L")
+    with pytest.raises(ShapeError, match=r"does not tell what size floor\(N/2\) \+ 1"):
+        sizes_of(system, {"half": np.zeros(3)})
 
 
 def test_values_are_in_their_domain_and_the_same_in_float64():

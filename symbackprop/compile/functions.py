@@ -15,7 +15,7 @@ from symbackprop.compile.backends import BACKENDS
 from symbackprop.compile.module import Function, Module, Returned, write_module
 from symbackprop.compile.program import Program, lower
 from symbackprop.errors import CompileError, OptionError
-from symbackprop.language import Equation, Role, System, Tensor, element_name, elements
+from symbackprop.language import Equation, Role, System, Tensor
 
 _serial = count(1)
 _FORWARD, _BACKWARD = "forward", "backward"
@@ -294,7 +294,7 @@ def _in_order(equations: Sequence[Equation]) -> tuple[Equation, ...]:
 
     def place(equation: Equation) -> None:
         del waiting[equation.name]
-        for name in dict.fromkeys(map(element_name, elements(equation.rhs))):
+        for name in equation.used_names:
             if name in waiting:
                 place(waiting[name])
         ordered.append(equation)

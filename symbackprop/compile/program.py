@@ -20,7 +20,7 @@ from symbackprop.compile.plan import Assignment, Spread, Value, walk
 from symbackprop.compile.sharing import shared
 from symbackprop.compile.stability import stabilize
 from symbackprop.errors import EquationError, UnknownNameError
-from symbackprop.language import Domain, Equation, Role, Tensor, element_name, elements, size_of
+from symbackprop.language import Domain, Equation, Role, Tensor, size_of
 
 # Operations whose result may be infinite where a selection does not look.
 _RISKY = ("exp", "log", "div", "pow", "sqrt")
@@ -67,10 +67,7 @@ class Program:
     @cached_property
     def uses(self) -> Mapping[str, tuple[str, ...]]:
         """By name of the tensor it defines: the tensors an equation mentions, in order."""
-        return {
-            equation.name: tuple(dict.fromkeys(map(element_name, elements(equation.rhs))))
-            for equation in self.equations
-        }
+        return {equation.name: equation.used_names for equation in self.equations}
 
     @cached_property
     def live(self) -> tuple[Equation, ...]:

@@ -1,6 +1,6 @@
 """The language: indices, tensors, primitives, equations, systems."""
 
-from symbackprop.language.equations import Equation, Fact, element_name, elements
+from symbackprop.language.equations import BaseCase, Equation, Fact, element_name, elements
 from symbackprop.language.indices import (
     SizeLike,
     free_indices,
@@ -11,6 +11,7 @@ from symbackprop.language.indices import (
     size_of,
     sizes,
 )
+from symbackprop.language.positions import affine_form, is_fixed, is_outside, shift
 from symbackprop.language.primitives import (
     PRIMITIVES,
     MaxOver,
@@ -22,6 +23,7 @@ from symbackprop.language.primitives import (
     sigmoid,
     softplus,
 )
+from symbackprop.language.recurrence import Group, grouped
 from symbackprop.language.systems import System
 from symbackprop.language.tensors import (
     Domain,
@@ -36,9 +38,11 @@ from symbackprop.language.tensors import (
 
 __all__ = [
     "PRIMITIVES",
+    "BaseCase",
     "Domain",
     "Equation",
     "Fact",
+    "Group",
     "MaxOver",
     "Primitive",
     "Role",
@@ -46,19 +50,24 @@ __all__ = [
     "Spelling",
     "System",
     "Tensor",
+    "affine_form",
     "bracket",
     "element_name",
     "elements",
     "free_indices",
     "fresh_name",
+    "grouped",
     "hyperparameter",
     "index",
     "index_name",
     "input",
     "intermediate",
+    "is_fixed",
+    "is_outside",
     "parameter",
     "primitive_of",
     "relu",
+    "shift",
     "sigmoid",
     "size",
     "size_of",

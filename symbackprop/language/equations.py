@@ -1,16 +1,81 @@
-"""Equations: one tensor's elements, defined by an expression in index notation."""
+"""Equations: one tensor's elements, defined by an expression in index notation.
+
+An equation may refer to its own tensor at other positions of one axis,
+``h[t,n] = tanh(h[t-1,n] + x[t,n])``; base cases say what is outside: ``h[-1,n] = h0[n]``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import sympy as sp
 
 from symbackprop.errors import EquationError
-from symbackprop.language.indices import free_indices
+from symbackprop.language.indices import free_indices, size_of
+from symbackprop.language.positions import is_fixed, is_outside, same_position
 from symbackprop.language.tensors import Tensor
+
+
+@dataclass(frozen=True)
+class BaseCase:
+    """What a tensor is at one position outside its range: ``h[-1,n,d] = h0[n,d]``.
+
+    Attributes
+    ----------
+    lhs
+        An element of the tensor that has one fixed position, a whole number or an
+        expression of sizes; the others are plain, distinct indices.
+    rhs
+        A SymPy expression in those indices, and in tensors that are given or computed
+        before.
+
+    Raises
+    ------
+    EquationError
+        If the left side is no such element, or an index of the right side is not bound.
+    """
+
+    lhs: sp.Expr
+    rhs: sp.Expr
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rhs", _expression(self.rhs, f"{self.lhs} = {self.rhs}"))
+        places = self.lhs.indices if isinstance(self.lhs, sp.Indexed) else ()
+        if len([p for p in places if is_fixed(p)]) != 1 or len(self.indices) != len(places) - 1:
+            raise EquationError(
+                "a base case is one element with one fixed position",
+                where=str(self),
+                remedy="write it as h[-1, n, d] = …, with an index for every other axis",
+            )
+        _check_distinct(self.indices, str(self))
+        _check_bound(self.rhs, self.indices, str(self))
+
+    @property
+    def name(self) -> str:
+        """The name of the tensor it belongs to."""
+        return element_name(self.lhs)
+
+    @property
+    def indices(self) -> tuple[sp.Idx, ...]:
+        """The indices on the left, without the fixed position."""
+        places = self.lhs.indices if isinstance(self.lhs, sp.Indexed) else ()
+        return tuple(place for place in places if isinstance(place, sp.Idx))
+
+    @property
+    def axis(self) -> int:
+        """The axis that has the fixed position."""
+        return next(n for n, p in enumerate(self.lhs.indices) if not isinstance(p, sp.Idx))
+
+    @property
+    def position(self) -> sp.Expr:
+        """The fixed position."""
+        return self.lhs.indices[self.axis]
+
+    def __str__(self) -> str:
+        return f"{self.lhs} = {self.rhs}"
 
 
 @dataclass(frozen=True)
@@ -23,32 +88,31 @@ class Equation:
         One element of the tensor that is defined: a `Tensor` (written with its own
         indices), an `Indexed` with different indices, or a symbol for a scalar.
     rhs
-        A SymPy expression in elements of other tensors. Its indices occur on the
+        A SymPy expression in elements of tensors. Its indices occur on the
         left or are bound by a `Sum` or a `MaxOver`.
+    base
+        What the tensor is at positions outside its range; elsewhere outside it is 0.
 
     Raises
     ------
     EquationError
-        If the left side is not such an element, or an index of the right side is
-        not bound.
+        If the left side is not such an element, an index of the right side is
+        not bound, or a base case is not one of this tensor, outside its range.
     """
 
     lhs: sp.Expr
     rhs: sp.Expr
+    base: tuple[BaseCase, ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.lhs, Tensor):
             object.__setattr__(self, "lhs", self.lhs.element)
+        object.__setattr__(self, "base", tuple(self.base))
         object.__setattr__(self, "rhs", _expression(self.rhs, f"{self.lhs} = {self.rhs}"))
         self._check_left()
-        unbound = free_indices(self.rhs) - set(self.indices)
-        if unbound:
-            names = ", ".join(sorted(str(idx.label) for idx in unbound))
-            raise EquationError(
-                f"index {names} of the right side is not bound",
-                where=str(self),
-                remedy="sum over it, or write it on the left",
-            )
+        _check_bound(self.rhs, self.indices, str(self))
+        for number, case in enumerate(self.base):
+            self._check_base(case, self.base[:number])
 
     def _check_left(self) -> None:
         if isinstance(self.lhs, sp.Symbol):
@@ -63,13 +127,37 @@ class Equation:
             raise EquationError(
                 "the left side's positions must be plain indices",
                 where=str(self),
-                remedy='make them with sb.index("n", "N")',
+                remedy='make them with sb.index("n", "N"); what is at a position outside '
+                "the range is a base case",
             )
-        if len(set(self.lhs.indices)) != len(self.lhs.indices):
+        _check_distinct(self.indices, str(self))
+
+    def _check_base(self, case: BaseCase, earlier: tuple[BaseCase, ...]) -> None:
+        if case.name != self.name or len(case.indices) != len(self.indices) - 1:
             raise EquationError(
-                "an index occurs twice on the left side",
+                f"{case.lhs} is no element of {self.name!r}",
                 where=str(self),
-                remedy="use a different index for each axis",
+                remedy=f"a base case says what {self.lhs} is at a position outside its range",
+            )
+        extents = [size_of(idx) for idx in self.indices]
+        extent = extents.pop(case.axis)
+        if extents != [size_of(idx) for idx in case.indices]:
+            raise EquationError(
+                f"the indices of {case.lhs} run over other sizes than those of {self.lhs}",
+                where=str(self),
+                remedy="write the base case with the same indices as the equation",
+            )
+        if not is_outside(case.position, extent):
+            raise EquationError(
+                f"position {case.position} of {case.lhs} may lie in 0 … {extent - 1}, "
+                "where the equation itself holds",
+                where=str(self),
+                remedy=f"write the equation as where({self.indices[case.axis].label} = "
+                f"{case.position}, …, …), or give a base case outside the range",
+            )
+        if any(c.axis == case.axis and same_position(c.position, case.position) for c in earlier):
+            raise EquationError(
+                f"{case.lhs} is given twice", where=str(self), remedy="keep one of the base cases"
             )
 
     @property
@@ -82,8 +170,20 @@ class Equation:
         """The indices on the left."""
         return tuple(self.lhs.indices) if isinstance(self.lhs, sp.Indexed) else ()
 
+    @property
+    def expressions(self) -> tuple[sp.Expr, ...]:
+        """The right side, then those of the base cases."""
+        return (self.rhs, *(case.rhs for case in self.base))
+
+    @cached_property
+    def used_names(self) -> tuple[str, ...]:
+        """The tensors the equation and its base cases mention, in order, each once."""
+        used = (element_name(e) for expr in self.expressions for e in elements(expr))
+        return tuple(dict.fromkeys(used))
+
     def __str__(self) -> str:
-        return f"{self.lhs} = {self.rhs}"
+        text = f"{self.lhs} = {self.rhs}"
+        return f"{text} with {', '.join(map(str, self.base))}" if self.base else text
 
 
 @dataclass(frozen=True)
@@ -99,6 +199,26 @@ class Fact:
 
     def __str__(self) -> str:
         return f"{self.left} = {self.right}"
+
+
+def _check_distinct(indices: tuple[sp.Idx, ...], where: str) -> None:
+    if len(set(indices)) != len(indices):
+        raise EquationError(
+            "an index occurs twice on the left side",
+            where=where,
+            remedy="use a different index for each axis",
+        )
+
+
+def _check_bound(expr: sp.Expr, bound: tuple[sp.Idx, ...], where: str) -> None:
+    unbound = free_indices(expr) - set(bound)
+    if unbound:
+        names = ", ".join(sorted(str(idx.label) for idx in unbound))
+        raise EquationError(
+            f"index {names} of the right side is not bound",
+            where=where,
+            remedy="sum over it, or write it on the left",
+        )
 
 
 def _expression(value: Any, where: str) -> sp.Expr:

@@ -1,7 +1,8 @@
 """Sizes and indices: the letters that index equations are written with.
 
-A size is a positive integer, or a symbol that stands for one (the batch size
-`N`). An index is a `sympy.Idx` that runs over ``0 … size-1``.
+A size is a positive integer, a symbol that stands for one (the batch size `N`), or
+arithmetic of sizes (``2*D``, ``floor((H - 1)/2) + 1``). An index is a `sympy.Idx`
+that runs over ``0 … size-1``.
 """
 
 from __future__ import annotations
@@ -18,26 +19,38 @@ SizeLike: TypeAlias = int | str | sp.Expr
 
 
 def size(value: SizeLike) -> sp.Expr:
-    """A size as SymPy sees it: a positive integer, or a positive integer symbol.
+    """A size as SymPy sees it: a positive integer, a positive integer symbol, or arithmetic.
 
     Every symbolic size is made here, because SymPy holds two symbols of one name
-    but different assumptions for different things.
+    but different assumptions for different things. Arithmetic is multiplied out, so
+    that equal sizes are the same expression.
 
     Raises
     ------
     ShapeError
-        If the value is not a positive whole number, a name or a SymPy expression.
+        If the value is not a positive whole number, a name, or an expression of sizes
+        that is a whole number whatever they are.
     """
     if isinstance(value, str) and value:
         return sp.Symbol(value, integer=True, positive=True)
     if isinstance(value, sp.Expr) and not value.is_number:
-        return value
+        if value.is_Symbol:
+            return value
+        if is_size(value):
+            return sp.expand(value)
     if isinstance(value, Integral | sp.Integer) and not isinstance(value, bool) and int(value) > 0:
         return sp.Integer(int(value))
     raise ShapeError(
         f"{value!r} is not a size",
-        remedy="give a positive whole number, or a name such as 'N'",
+        remedy="give a positive whole number, a name such as 'N', or arithmetic of sizes "
+        "such as 2*N or sp.floor((N - 1)/2) + 1",
     )
+
+
+def is_size(value: sp.Expr) -> bool:
+    """Whether an expression is built of sizes, and a whole number whatever they are."""
+    symbols = value.atoms(sp.Symbol)
+    return value.is_integer is True and all(s.is_integer and s.is_positive for s in symbols)
 
 
 def sizes(names: str) -> tuple[sp.Expr, ...]:

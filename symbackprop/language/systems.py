@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
+from sympy.functions.elementary.piecewise import ExprCondPair
 
 from symbackprop.errors import EquationError, ShapeError, UnknownNameError
-from symbackprop.language.equations import Equation, Fact, element_name, elements
+from symbackprop.language.equations import BaseCase, Equation, Fact, element_name, elements
 from symbackprop.language.indices import index_name, size_of
+from symbackprop.language.positions import affine_form, is_fixed, is_outside, same_position
 from symbackprop.language.primitives import MaxOver, bracket, primitive_of
+from symbackprop.language.recurrence import Group, grouped
 from symbackprop.language.tensors import Domain, Role, Tensor
 
 _STRUCTURE = (AppliedUndef, sp.KroneckerDelta, sp.Pow, bracket, sp.Piecewise)
+_INFINITE = frozenset((sp.oo, -sp.oo, sp.zoo, sp.nan))
 
 
 class System:
@@ -46,13 +49,14 @@ class System:
     Raises
     ------
     EquationError
-        On a doubly defined tensor, a definition of something given, a cycle, an
-        objective that is missing or not a scalar, or a function that is not one of
-        the language's primitives.
+        On a doubly defined tensor, a definition of something given, a cycle that is no
+        recurrence, an objective that is missing or not a scalar, or a function that is
+        not one of the language's primitives.
     UnknownNameError
         On a tensor that nothing declares or defines.
     ShapeError
-        If an axis is read with an index of another size.
+        If an axis is read with an index of another size, or at a position that is
+        neither affine nor a label.
     """
 
     def __init__(  # noqa: PLR0913 (a system consists of them all)
@@ -71,11 +75,14 @@ class System:
         self.origin = origin
         self.updates: dict[str, str] = dict(updates or {})
         self.tensors: dict[str, Tensor] = _table(tensors, given)
+        self._base = {equation.name: equation.base for equation in given}
         for equation in given:
-            self._check_expression(equation.rhs, str(equation))
+            for expr in equation.expressions:
+                self._check_expression(expr, str(equation))
         for fact in self.facts:
             self._check_expression(fact.left, str(fact))
-        self.equations: tuple[Equation, ...] = _in_order(given)
+        self.groups: tuple[Group, ...] = grouped(given)
+        self.equations: tuple[Equation, ...] = tuple(e for g in self.groups for e in g.equations)
         self._check_objective()
         self._check_updates()
 
@@ -129,8 +136,8 @@ class System:
         """The index letters in use for each size, in order of appearance."""
         found: dict[sp.Expr, dict[str, None]] = {}
         indices = [idx for tensor in self.tensors.values() for idx in tensor.indices]
-        for equation in self.equations:
-            for node in equation.rhs.atoms(sp.Sum, MaxOver):
+        for expr in (expr for equation in self.equations for expr in equation.expressions):
+            for node in expr.atoms(sp.Sum, MaxOver):
                 indices.extend(sorted((limit[0] for limit in node.limits), key=str))
         for idx in indices:
             found.setdefault(size_of(idx), {})[index_name(idx)] = None
@@ -195,7 +202,10 @@ class System:
                 )
 
     def _check_expression(self, expr: sp.Expr, where: str) -> None:
+        infinite = allowed = 0
         for node in sp.preorder_traversal(expr):
+            infinite += node in _INFINITE
+            allowed += isinstance(node, ExprCondPair) and node.expr in (sp.oo, -sp.oo)
             if isinstance(node, sp.Function | sp.Pow) and not _known(node):
                 raise EquationError(
                     f"{node.func.__name__} is not a function this language knows",
@@ -205,6 +215,16 @@ class System:
                 )
             if isinstance(node, sp.Sum | MaxOver):
                 _check_limits(node, where)
+            if isinstance(node, sp.KroneckerDelta):
+                for place in node.args[:2]:
+                    self._check_form(place, f"one side of {node}", where)
+        if infinite > allowed:
+            raise EquationError(
+                "∞ is not a number to compute with",
+                where=where,
+                remedy="±∞ may be a case of a selection: "
+                "sp.Piecewise((z[n, k], condition), (-sp.oo, True))",
+            )
         for element in elements(expr):
             self._check_element(element, where)
 
@@ -227,23 +247,21 @@ class System:
                 remedy=f"write {name}[…] with the tensor that was declared",
             )
         for axis, (place, extent) in enumerate(zip(places, tensor.shape, strict=True)):
-            self._check_place(place, extent, f"axis {axis} of {name!r}", where)
+            if not self._is_base(name, axis, place):
+                self._check_place(place, extent, f"axis {axis} of {name!r}", where)
+
+    def _is_base(self, name: str, axis: int, place: Any) -> bool:
+        """Whether a position is one that a base case is given for."""
+        cases: tuple[BaseCase, ...] = self._base.get(name, ()) if is_fixed(place) else ()
+        return any(case.axis == axis and same_position(case.position, place) for case in cases)
 
     def _check_place(self, place: Any, extent: sp.Expr, axis: str, where: str) -> None:
-        remedy = "make the sizes agree, or use another index"
         if isinstance(place, sp.Idx):
             if size_of(place) != extent:
                 raise ShapeError(
                     f"{axis} has size {extent}, but index {place.label} runs over {size_of(place)}",
                     where=where,
-                    remedy=remedy,
-                )
-        elif isinstance(place, sp.Integer):
-            if place < 0 or (extent.is_Integer and place >= extent):
-                raise ShapeError(
-                    f"{axis} has size {extent}, position {place} is outside it",
-                    where=where,
-                    remedy=f"use a position from 0 to {extent - 1}",
+                    remedy="make the sizes agree, or use another index",
                 )
         elif isinstance(place, sp.Indexed) and element_name(place) in self.tensors:
             labels = self.tensors[element_name(place)]
@@ -255,11 +273,28 @@ class System:
                     remedy=f"declare {labels.name!r} with domain='label' and classes={extent}",
                 )
         else:
-            raise ShapeError(
-                f"{axis} is read at {place}",
-                where=where,
-                remedy="a position is an index, a whole number, or a label",
-            )
+            self._check_form(place, axis, where)
+            if is_fixed(place) and is_outside(place, extent):
+                raise ShapeError(
+                    f"{axis} has size {extent}, position {place} is outside it",
+                    where=where,
+                    remedy=f"use a position from 0 to {extent - 1}, or give a base case",
+                )
+
+    def _check_form(self, place: Any, what: str, where: str) -> None:
+        """Make sure that a place is affine, or a label."""
+        if isinstance(place, sp.Indexed) or self._is_label(place) or affine_form(place):
+            return
+        raise ShapeError(
+            f"{what} is at {place}",
+            where=where,
+            remedy="a position is an index, a label, or an affine expression of indices with "
+            "coefficients that are whole numbers or sizes, such as 2*p + u - 1",
+        )
+
+    def _is_label(self, place: Any) -> bool:
+        tensor = self.tensors.get(str(place)) if isinstance(place, sp.Symbol) else None
+        return tensor is not None and tensor.domain is Domain.LABEL
 
 
 def _known(node: sp.Expr) -> bool:
@@ -337,30 +372,3 @@ def _table(declared: Iterable[Tensor], equations: Sequence[Equation]) -> dict[st
             remedy="add its equation, or declare it an input",
         )
     return table
-
-
-def _in_order(equations: Sequence[Equation]) -> tuple[Equation, ...]:
-    by_name = {equation.name: equation for equation in equations}
-    graph: dict[str, list[str]] = {}
-    for equation in equations:
-        used = dict.fromkeys(element_name(element) for element in elements(equation.rhs))
-        graph[equation.name] = [name for name in used if name in by_name]
-    try:
-        return tuple(by_name[name] for name in _stable_order(graph))
-    except CycleError as error:
-        cycle: list[str] = error.args[1]
-        raise EquationError(
-            f"the equations define each other in a circle: {' → '.join(reversed(cycle))}",
-            where=str(by_name[cycle[0]]),
-            remedy="break the circle: an equation may only use what is computed before it",
-        ) from None
-
-
-def _stable_order(graph: dict[str, list[str]]) -> Iterator[str]:
-    sorter = TopologicalSorter(graph)
-    sorter.prepare()
-    position = {name: place for place, name in enumerate(graph)}
-    while sorter.is_active():
-        ready = sorted(sorter.get_ready(), key=position.__getitem__)
-        yield from ready
-        sorter.done(*ready)

@@ -16,7 +16,7 @@ from sympy.core.function import AppliedUndef
 
 from symbackprop.calculus.records import Backward
 from symbackprop.errors import EquationError
-from symbackprop.language import Equation
+from symbackprop.language import BaseCase, Equation
 
 
 def concrete(backward: Backward) -> Backward:
@@ -28,7 +28,7 @@ def concrete(backward: Backward) -> Backward:
         If an abstract function has more than one argument.
     """
     system = backward.system
-    expressions = [e.rhs for e in system.equations]
+    expressions = [expr for equation in system.equations for expr in equation.expressions]
     if not any(expr.atoms(AppliedUndef) for expr in expressions):
         return backward
     return replace(
@@ -48,7 +48,8 @@ def _equations(equations: Mapping[str, Equation]) -> dict[str, Equation]:
 
 
 def _equation(equation: Equation) -> Equation:
-    return Equation(equation.lhs, instance(equation.rhs))
+    base = tuple(BaseCase(case.lhs, instance(case.rhs)) for case in equation.base)
+    return Equation(equation.lhs, instance(equation.rhs), base)
 
 
 def instance(expr: sp.Expr) -> sp.Expr:

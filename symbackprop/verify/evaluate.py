@@ -40,6 +40,11 @@ _Reader: TypeAlias = Callable[[_Places], Any]
 _Scope: TypeAlias = Mapping[sp.Idx, int]
 
 
+def extent_of(size: sp.Expr, sizes: Sizes) -> int:
+    """A size, or arithmetic of sizes, as a whole number."""
+    return int(size.xreplace(dict(sizes)))
+
+
 class Arithmetic(Protocol):
     """A kind of number, and how to compute with it."""
 
@@ -155,7 +160,7 @@ class Evaluator:
 
     def extent(self, size: sp.Expr) -> int:
         """A size as a whole number."""
-        return int(size.xreplace(dict(self._sizes)))
+        return extent_of(size, self._sizes)
 
     # --- one reader a kind of node --------------------------------------------------
 

@@ -7,7 +7,7 @@ are multiples of a power of two: float64 and 80 digits see exactly the same ones
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, pairwise, product
@@ -28,9 +28,10 @@ from symbackprop.language import (
     free_indices,
     size_of,
 )
-from symbackprop.verify.evaluate import Decimals, Evaluator, Field, Sizes
+from symbackprop.verify.evaluate import Decimals, Evaluator, Field, Sizes, extent_of
 
 _GRID = 1024  # values are multiples of 1/1024
+_ENLARGEMENTS = 20  # how often a size is made larger
 _EXACT = 1e-40  # what two sides that are equal may differ by
 
 
@@ -83,14 +84,15 @@ def choose_sizes(system: System, given: Mapping[str, int] | None = None) -> dict
 
     The primes differ from each other, from the given sizes and from every size that
     is a whole number already. 2 comes after 3, 5 and 7, so that ``1/N`` and ``1/2``
-    differ where N is the first.
+    differ where N is the first. A size from which another one is computed
+    (``floor((H - 3)/2) + 1``) is a larger prime if that one would be less than 2.
 
     Raises
     ------
     UnknownNameError
         If a given name is not a size of the system.
     ShapeError
-        If a given size is not a positive whole number.
+        If a given size is not a positive whole number, or a size computed from it is not.
     """
     chosen = dict(given or {})
     names = {str(symbol): symbol for symbol in system.sizes}
@@ -101,14 +103,45 @@ def choose_sizes(system: System, given: Mapping[str, int] | None = None) -> dict
             raise ShapeError(
                 f"size {name} cannot be {extent!r}", remedy="give a positive whole number"
             )
-    taken = {int(e) for t in system.tensors.values() for e in t.shape if e.is_Integer}
+    taken = {int(e) for e in _extents(system) if e.is_Integer}
     taken.update(chosen.values())
     unused = (extent for extent in chain((3, 5, 7, 2), _primes_above(7)) if extent not in taken)
     for name in names:
         if name not in chosen:
             chosen[name] = next(unused)
             taken.add(chosen[name])
-    return {symbol: chosen[name] for name, symbol in names.items()}
+    found = {symbol: chosen[name] for name, symbol in names.items()}
+    return _enlarged(system, found, {names[name] for name in given or {}})
+
+
+def _extents(system: System) -> list[sp.Expr]:
+    """The sizes of all axes and of all summed indices, and numbers of classes."""
+    found = dict.fromkeys(extent for t in system.tensors.values() for extent in t.shape)
+    found.update(dict.fromkeys(t.classes for t in system.tensors.values() if t.classes))
+    known = set(system.sizes)
+    return list(found | {e: None for e in system.letters if e.free_symbols <= known})
+
+
+def _enlarged(
+    system: System, sizes: dict[sp.Symbol, int], kept: Collection[sp.Symbol]
+) -> dict[sp.Symbol, int]:
+    """Sizes with which those computed from them are at least 2, or at least 1."""
+    computed = [e for e in _extents(system) if not e.is_Symbol and not e.is_Integer]
+    for least in (2, 1):
+        found = dict(sizes)
+        for _ in range(_ENLARGEMENTS):
+            small = [e for e in computed if extent_of(e, found) < least]
+            if not small:
+                return found
+            free = small[0].free_symbols - set(kept)
+            for symbol in sorted(free, key=str):
+                taken = set(found.values())
+                found[symbol] = next(p for p in _primes_above(found[symbol]) if p not in taken)
+    raise ShapeError(
+        f"size {small[0]} is {extent_of(small[0], sizes)} where "
+        + ", ".join(f"{s} = {sizes[s]}" for s in sorted(small[0].free_symbols, key=str)),
+        remedy="choose sizes with which it is at least 1",
+    )
 
 
 def _primes_above(number: int) -> Iterator[int]:
@@ -125,25 +158,57 @@ def sizes_of(system: System, arrays: Mapping[str, np.ndarray]) -> dict[sp.Symbol
     DataError
         If a given tensor has no array.
     ShapeError
-        If two arrays disagree, or an array has the wrong number of axes.
+        If two arrays disagree, an array has the wrong number of axes, or no array tells
+        what a size is.
     """
-    found: dict[sp.Symbol, int] = {}
     for tensor in system.given:
         if tensor.name not in arrays:
             raise DataError(
                 f"no value was given for {tensor.name!r}",
                 remedy=f"give an array of shape {tensor.shape}",
             )
-        _match_shape(tensor, np.shape(arrays[tensor.name]), found)
+    shapes = {tensor: np.shape(arrays[tensor.name]) for tensor in system.given}
+    found: dict[sp.Symbol, int] = {}
+    pairs = [pair for t, shape in shapes.items() for pair in zip(t.shape, shape, strict=False)]
+    for extent, actual in pairs:
+        if extent.is_Symbol:
+            found.setdefault(extent, actual)
+    for extent, actual in pairs:
+        found.update(_solved(_filled_in(extent, found), actual))
+    for tensor, shape in shapes.items():
+        _check_shape(tensor, shape, found)
     return found
 
 
-def _match_shape(tensor: Tensor, shape: tuple[int, ...], found: dict[sp.Symbol, int]) -> None:
-    fits = len(shape) == len(tensor.shape)
-    for extent, actual in zip(tensor.shape, shape, strict=False):
-        expected = found.setdefault(extent, actual) if extent.is_Symbol else extent.xreplace(found)
-        fits = fits and expected == actual
-    if not fits:
+def _filled_in(extent: sp.Expr, sizes: Sizes) -> sp.Expr:
+    return extent.xreplace({symbol: sp.Integer(n) for symbol, n in sizes.items()})
+
+
+def _solved(extent: sp.Expr, actual: int) -> dict[sp.Symbol, int]:
+    """The size in an expression such as ``2*D + 1``, from the value of the expression."""
+    symbols = extent.free_symbols
+    if len(symbols) != 1:
+        return {}
+    (symbol,) = symbols
+    slope = sp.expand(extent - extent.xreplace({symbol: sp.Integer(0)})).coeff(symbol)
+    if not slope.is_Integer or slope == 0:
+        return {}
+    start = extent.xreplace({symbol: sp.Integer(0)})
+    if sp.expand(extent - slope * symbol - start) != 0 or (actual - start) % slope:
+        return {}
+    return {symbol: int((actual - start) / slope)}
+
+
+def _check_shape(tensor: Tensor, shape: tuple[int, ...], sizes: Sizes) -> None:
+    expected = tuple(_filled_in(extent, sizes) for extent in tensor.shape)
+    unknown = [extent for extent in expected if not extent.is_Integer]
+    if unknown and len(shape) == len(expected):
+        raise ShapeError(
+            f"{tensor.name!r} was given with shape {shape}, which does not tell what size "
+            f"{unknown[0]} is made of",
+            remedy=f"give it shape {tensor.shape}; each size should be that of an axis by itself",
+        )
+    if expected != shape:
         raise ShapeError(
             f"{tensor.name!r} was given with shape {shape}",
             remedy=f"give it shape {tensor.shape}, with sizes that agree with the other tensors",
@@ -170,7 +235,7 @@ def draw(system: System, sizes: Sizes, seed: int) -> Point:
 
 
 def _shape(tensor: Tensor, sizes: Sizes) -> tuple[int, ...]:
-    return tuple(int(extent.xreplace(dict(sizes))) for extent in tensor.shape)
+    return tuple(extent_of(extent, sizes) for extent in tensor.shape)
 
 
 def _draw_tensor(
@@ -182,7 +247,7 @@ def _draw_tensor(
         return _filled(shape, lambda: Fraction(int(rng.random() < float(tensor.keep or 0))))
     if tensor.domain is Domain.LABEL:
         assert tensor.classes is not None  # noqa: S101 (Tensor checks it)
-        classes = int(tensor.classes.xreplace(dict(sizes)))
+        classes = extent_of(tensor.classes, sizes)
         return _filled(shape, lambda: int(rng.integers(classes)))
     if tensor.domain is Domain.UNIT:
         return _filled(shape, lambda: Fraction(int(rng.integers(100, _GRID - 100)), _GRID))
@@ -249,7 +314,7 @@ def check_facts(system: System, fields: Mapping[str, Field], sizes: Sizes) -> No
     evaluator = Evaluator(Decimals(), fields, sizes)
     for fact in system.facts:
         free = sorted(free_indices(fact.left) | free_indices(fact.right), key=str)
-        extents = (range(evaluator.extent(size_of(idx))) for idx in free)
+        extents = (range(extent_of(size_of(idx), sizes)) for idx in free)
         for position in product(*extents):
             places = dict(zip(free, position, strict=True))
             if abs(evaluator.at(fact.left - fact.right, places)) > _EXACT:
