@@ -13,6 +13,8 @@ from symbackprop.library.activations import (
     Softplus,
     Tanh,
 )
+from symbackprop.library.branches import Parallel, Residual
+from symbackprop.library.dropout import Dropout
 from symbackprop.library.layers import LAYERS, Buffer, Layer, Linear, Weights
 from symbackprop.library.losses import (
     LOSSES,
@@ -73,6 +75,7 @@ __all__ = [
     "Constant",
     "CosineAnnealingLR",
     "CrossEntropyLoss",
+    "Dropout",
     "ExponentialLR",
     "HuberLoss",
     "Identity",
@@ -90,11 +93,13 @@ __all__ = [
     "Network",
     "Optimizer",
     "Origin",
+    "Parallel",
     "Penalty",
     "RMSprop",
     "ReLU",
     "Record",
     "Registry",
+    "Residual",
     "Schedule",
     "Scope",
     "Sequential",

@@ -12,10 +12,10 @@ from typing import Any
 
 import sympy as sp
 
-from symbackprop.errors import OptionError, ShapeError
+from symbackprop.errors import ShapeError
 from symbackprop.language import Tensor, relu, sigmoid, size_of, softplus
 from symbackprop.library.layers import LAYERS, Layer
-from symbackprop.library.records import exact, number, require_choice, require_range
+from symbackprop.library.records import exact, number, require_choice, require_dim, require_range
 from symbackprop.library.scope import Scope
 
 
@@ -179,12 +179,7 @@ class AlongAxis(Layer):
     dim: int = -1
 
     def __post_init__(self) -> None:
-        if isinstance(self.dim, bool) or not isinstance(self.dim, int):
-            raise OptionError(
-                f"dim={self.dim!r} is not an axis",
-                where=type(self).__name__,
-                remedy="use dim=-1 for the last axis",
-            )
+        require_dim(self, "dim")
 
     @abstractmethod
     def value(self, u: sp.Expr, other: sp.Expr, m: sp.Idx) -> sp.Expr:

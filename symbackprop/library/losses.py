@@ -61,6 +61,11 @@ class Loss(Record):
         """What the target has to be."""
         return TargetKind.REAL
 
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """What PyTorch's loss takes after the prediction, by name."""
+        return ("y",)
+
     @abstractmethod
     def objective(self, scope: Scope, prediction: Tensor) -> sp.Expr:
         """Add the target and the equations needed; return the objective.

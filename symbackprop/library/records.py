@@ -167,3 +167,20 @@ def require_whole(record: Record, name: str, low: int = 1) -> None:
             where=type(record).__name__,
             remedy=f"use {name}={low}, or more",
         )
+
+
+def require_dim(record: Record, name: str) -> None:
+    """Require a field to be an axis: a whole number, negative ones count from the end.
+
+    Raises
+    ------
+    OptionError
+        If it is not.
+    """
+    value = getattr(record, name)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise OptionError(
+            f"{name}={value!r} is not an axis",
+            where=type(record).__name__,
+            remedy=f"use {name}=-1 for the last axis",
+        )

@@ -1,37 +1,75 @@
-"""Oracle: the real `torch.nn` modules a system was written from, where there are any."""
+"""Oracle: the real `torch.nn` modules a system was written from, where there are any.
+
+The module of a layer is the class of its name in `torch.nn`, with the layer's
+arguments; `built` and `forward` are registered anew for what PyTorch builds or calls
+differently. Masks of dropout are not drawn but given, in the order in which the
+equations declare them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
 
-from symbackprop.language import Role, System
-from symbackprop.library.records import exact
-from symbackprop.library.sequential import Network, Origin
+from symbackprop.language import Domain, Role, System
+from symbackprop.library import Layer, Loss, Network, Origin, Parallel, Residual, Sequential
+from symbackprop.library.records import Record, exact
 from symbackprop.verify.autograd import TorchReader
 from symbackprop.verify.evaluate import Sizes
 
 
+@dataclass(frozen=True)
+class ModuleReading:
+    """What the original modules compute.
+
+    Attributes
+    ----------
+    objective, prediction
+        The loss, and the network's output.
+    gradients
+        The objective's derivatives by the parameters and the inputs.
+    buffers
+        The buffers after this step, by their names in the equations.
+    """
+
+    objective: float
+    prediction: np.ndarray
+    gradients: Mapping[str, np.ndarray]
+    buffers: Mapping[str, np.ndarray]
+
+
 def module_gradients(
     system: System, values: Mapping[str, np.ndarray], sizes: Sizes
-) -> tuple[float, dict[str, np.ndarray]] | None:
-    """The objective and its derivatives by the parameters, by the original modules.
+) -> tuple[float, Mapping[str, np.ndarray]] | None:
+    """The objective and its derivatives, by the original modules; see `module_reading`."""
+    reading = module_reading(system, values, sizes)
+    return None if reading is None else (reading.objective, reading.gradients)
+
+
+def module_reading(
+    system: System, values: Mapping[str, np.ndarray], sizes: Sizes
+) -> ModuleReading | None:
+    """What the modules that a system was written from compute.
 
     Parameters
     ----------
     system
         The forward equations; `origin` says what they were written from.
     values
-        Arrays for the inputs, the target and the parameters.
+        Arrays for everything given: inputs, targets, parameters, buffers, masks.
     sizes
         What the symbolic sizes are.
 
     Returns
     -------
-    tuple or None
-        None for a system that was not written from a network.
+    ModuleReading or None
+        None for a system that was not written from a network, or from a layer or a
+        loss that PyTorch does not have.
     """
     import torch
 
@@ -39,35 +77,192 @@ def module_gradients(
     if not isinstance(origin, Origin):
         return None
     network = origin.network.with_sizes({str(symbol): n for symbol, n in sizes.items()})
-    module = _module(network)
-    names = network.parameter_names
-    module.load_state_dict({key: torch.as_tensor(values[ours]) for key, ours in names.items()})
-    tensors = {name: torch.as_tensor(value) for name, value in values.items()}
-    (x,), (y,) = (system.with_role(role)[:1] for role in (Role.INPUT, Role.TARGET))
-    loss = _built(origin.loss)(module(tensors[x.name]), tensors[y.name])
-    # With reduction="none" the losses are weighted by a second input.
-    for upstream in system.inputs[1:]:
-        loss = (loss * tensors[upstream.name]).sum()
-    parameters = {ours: module.get_parameter(key) for key, ours in names.items()}
-    loss = loss + _penalties(system, origin, parameters, sizes)
-    gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
-    return float(loss.detach()), {
-        name: np.zeros(tuple(parameters[name].shape)) if g is None else g.numpy()
-        for name, g in zip(parameters, gradients, strict=True)
+    try:
+        module, loss = built(network).double(), built(origin.loss)
+    except NoOriginalError:
+        return None
+    tensors = {name: _tensor(value) for name, value in values.items()}
+    leaves = _install(module.train(origin.training), network, tensors)
+    leaves |= {
+        t.name: tensors[t.name].requires_grad_()
+        for t in system.inputs
+        if t.domain is not Domain.LABEL and t.name not in network.buffer_names.values()
     }
+    tensors |= leaves
+    masks = [tensors[mask.name] for mask in system.with_role(Role.MASK)]
+    call = Call(network, module, tensors, network.further_names)
+    with _given_masks(masks):
+        prediction = call.output(tensors[system.inputs[0].name])
+    value = compared(origin.loss, loss, prediction, tensors)
+    if origin.loss.reduction == "none":  # weighted by what comes from above
+        value = (value * tensors["g"]).sum()
+    value = value + _penalties(system, origin, leaves, sizes)
+    gradients = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
+    return ModuleReading(
+        float(value.detach()),
+        prediction.detach().numpy(),
+        {
+            name: np.zeros(tuple(leaves[name].shape)) if gradient is None else gradient.numpy()
+            for name, gradient in zip(leaves, gradients, strict=True)
+        },
+        {name: module.get_buffer(key).numpy() for key, name in network.buffer_names.items()},
+    )
 
 
-def _built(record: Any) -> Any:
+# --- modules ----------------------------------------------------------------------------
+
+
+class NoOriginalError(LookupError):
+    """PyTorch has no class of that name."""
+
+
+@singledispatch
+def built(record: Record) -> Any:
+    """The module that a layer or a loss is called after.
+
+    Raises
+    ------
+    NoOriginalError
+        If PyTorch has none.
+    """
     import torch
 
-    return getattr(torch.nn, type(record).__name__)(**record.torch_arguments()).double()
+    name = type(record).__name__
+    if not hasattr(torch.nn, name):
+        raise NoOriginalError(name)
+    return getattr(torch.nn, name)(**record.torch_arguments())
 
 
-def _module(network: Network) -> Any:
+@built.register
+def _(network: Network) -> Any:
     import torch
 
-    parts = (_module(p) if isinstance(p, Network) else _built(p) for p in network)
-    return torch.nn.Sequential(*parts)
+    return torch.nn.Sequential(*(built(layer) for layer in network))
+
+
+@dataclass(frozen=True)
+class Call:
+    """A layer with its module, about to be called.
+
+    Attributes
+    ----------
+    layer, module
+        The layer, and what PyTorch has for it.
+    tensors
+        Everything given, by name.
+    names
+        By place, the names of the further inputs of the layer there.
+    place
+        Where the layer stands.
+    """
+
+    layer: Layer
+    module: Any
+    tensors: Mapping[str, Any]
+    names: Mapping[str, tuple[str, ...]]
+    place: str = ""
+
+    @property
+    def further(self) -> list[Any]:
+        """The layer's further inputs."""
+        return [self.tensors[name] for name in self.names.get(self.place, ())]
+
+    def output(self, x: Any) -> Any:
+        """What the layer's module makes of an input."""
+        return forward(self.layer, self, x)
+
+    def part(self, name: str, x: Any) -> Any:
+        """What one of the layer's parts makes of an input."""
+        part, module = self.layer.parts[name], self.module.get_submodule(name)
+        place = f"{self.place}.{name}".removeprefix(".")
+        return Call(part, module, self.tensors, self.names, place).output(x)
+
+
+@singledispatch
+def forward(layer: Layer, call: Call, x: Any) -> Any:
+    """What a layer's module makes of the input `x`: of several results, the first."""
+    result = call.module(x, *call.further)
+    return result[0] if isinstance(result, tuple) else result
+
+
+@forward.register
+def _(layer: Sequential, call: Call, x: Any) -> Any:
+    for name in layer.parts:
+        x = call.part(name, x)
+    return x
+
+
+@forward.register
+def _(layer: Residual, call: Call, x: Any) -> Any:
+    return x + forward.dispatch(Sequential)(layer, call, x)
+
+
+@forward.register
+def _(layer: Parallel, call: Call, x: Any) -> Any:
+    import torch
+
+    branches = [call.part(name, x) for name in layer.parts]
+    return torch.cat(branches, layer.dim) if layer.join == "concat" else sum(branches)
+
+
+@singledispatch
+def compared(loss: Loss, module: Any, prediction: Any, tensors: Mapping[str, Any]) -> Any:
+    """What a loss's module makes of a prediction."""
+    return module(prediction, *(tensors[name] for name in loss.operands))
+
+
+# --- what is given ----------------------------------------------------------------------
+
+
+def _tensor(value: np.ndarray) -> Any:
+    import torch
+
+    return torch.as_tensor(np.array(value))
+
+
+def _install(module: Any, network: Network, tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """Put given parameters and buffers into a module; the parameters, by our names."""
+    import torch
+
+    leaves = {name: torch.nn.Parameter(tensors[name]) for name in network.parameter_names.values()}
+    for key, name in network.parameter_names.items():
+        owner, _, own = key.rpartition(".")
+        assert module.get_parameter(key).shape == leaves[name].shape, key  # noqa: S101
+        setattr(module.get_submodule(owner), own, leaves[name])
+    for key, name in network.buffer_names.items():
+        module.get_buffer(key).copy_(tensors[name])
+    return leaves
+
+
+@contextmanager
+def _given_masks(masks: Sequence[Any]) -> Iterator[None]:
+    """Let dropout multiply by the given masks instead of drawing some."""
+    import torch
+
+    remaining = iter(masks)
+
+    class GivenMasks(torch.overrides.TorchFunctionMode):
+        def __torch_function__(
+            self,
+            function: Callable[..., Any],
+            types: Any,
+            args: tuple[Any, ...] = (),
+            kwargs: Mapping[str, Any] | None = None,
+        ) -> Any:
+            if function is torch.nn.functional.dropout:
+                return self.dropout(*args, **(kwargs or {}))
+            return function(*args, **(kwargs or {}))
+
+        def dropout(
+            self, x: Any, p: float = 0.5, training: bool = True, inplace: bool = False
+        ) -> Any:
+            if not training or p == 0:
+                return x
+            return x * next(remaining).reshape(x.shape) / (1 - p) if p < 1 else x * 0
+
+    with GivenMasks():
+        yield
+    assert next(remaining, None) is None, "a mask was not used"  # noqa: S101
 
 
 def _penalties(system: System, origin: Origin, parameters: Mapping[str, Any], sizes: Sizes) -> Any:
@@ -75,9 +270,9 @@ def _penalties(system: System, origin: Origin, parameters: Mapping[str, Any], si
     reader = TorchReader(parameters, sizes)
     biases = origin.network.biases
     terms = [
-        reader.read(penalty.term(exact(penalty.strength), system.tensors[name]), None).data
+        reader.read(penalty.term(exact(penalty.strength), tensor), None).data
         for penalty in origin.penalties
-        for name in parameters
-        if penalty.bias or name not in biases
+        for tensor in system.parameters
+        if penalty.bias or tensor.name not in biases
     ]
     return sum(terms)
