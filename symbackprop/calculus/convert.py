@@ -12,16 +12,22 @@ from sympy.core.function import AppliedUndef
 
 from symbackprop.calculus.nodes import (
     Access,
+    Affine,
     Binder,
     Bracket,
     Constant,
     Delta,
+    Extent,
     Func,
     Group,
     Index,
     Node,
     Place,
     Term,
+    affine,
+    combined,
+    linear,
+    whole,
 )
 from symbackprop.calculus.normal import (
     Flat,
@@ -34,6 +40,7 @@ from symbackprop.calculus.normal import (
     largest,
     number,
     poly,
+    size_poly,
 )
 from symbackprop.errors import EquationError
 from symbackprop.language import (
@@ -72,12 +79,32 @@ def to_index(idx: sp.Idx) -> Index:
 
 
 def to_place(place: Any) -> Place:
-    """The normal form's place for a SymPy position."""
+    """The normal form's place for a SymPy position.
+
+    Raises
+    ------
+    EquationError
+        If it is neither a label nor linear in indices.
+    """
     if isinstance(place, sp.Idx):
         return to_index(place)
     if isinstance(place, sp.Indexed):
         return to_access(place)
-    return int(place)
+    terms: dict[Index, Extent] = {}
+    offset: sp.Expr = sp.Integer(0)
+    for part in sp.Add.make_args(sp.expand(place)):
+        moving = [factor for factor in sp.Mul.make_args(part) if isinstance(factor, sp.Idx)]
+        if len(moving) == 1:
+            terms[to_index(moving[0])] = whole(part / moving[0])
+        elif part.has(sp.Idx, sp.Indexed):
+            raise EquationError(
+                f"the position {place} is not linear in indices",
+                where=str(place),
+                remedy="write it as whole numbers times indices, plus a number: 2*p + u - 1",
+            )
+        else:
+            offset += part
+    return affine(terms, whole(offset))
 
 
 def to_access(element: sp.Expr) -> Access:
@@ -199,6 +226,12 @@ def _undefined(expr: AppliedUndef) -> Poly:
     return poly(Func(expr.func.__name__, tuple(from_sympy(a) for a in expr.args)))
 
 
+def _floor(expr: sp.Expr) -> Poly:
+    """A size such as ⌊(H - 1)/2⌋ is a constant; the floor of anything else a function."""
+    sizes = all(s.is_integer and type(s) is sp.Symbol for s in expr.free_symbols)
+    return size_poly(expr) if sizes else _primitive(expr)
+
+
 def _primitive(expr: sp.Expr) -> Poly:
     if isinstance(expr, sp.Max | sp.Min) and len(expr.args) > 2:
         first, *rest = expr.args
@@ -226,6 +259,7 @@ _HANDLERS: Mapping[type, Callable[..., Poly]] = {
     sp.KroneckerDelta: _kronecker,
     AppliedUndef: _undefined,
     sp.exp: _primitive,
+    sp.floor: _floor,
     sp.Function: _primitive,
     sp.Max: _primitive,
     sp.Min: _primitive,
@@ -233,6 +267,8 @@ _HANDLERS: Mapping[type, Callable[..., Poly]] = {
     sp.Indexed: lambda expr: poly(to_access(expr)),
     sp.Symbol: _symbol,
     sp.NumberSymbol: lambda expr: poly(Constant(expr)),
+    type(sp.oo): lambda expr: poly(Constant(sp.oo)),
+    type(-sp.oo): lambda expr: -poly(Constant(sp.oo)),
 }
 
 
@@ -289,7 +325,7 @@ class SympyWriter:
             case Index():
                 return letters[base]
             case Delta():
-                return sp.KroneckerDelta(*(self._place(p, letters) for p in base.places))
+                return sp.KroneckerDelta(*(self._place(p, letters) for p in _solved(base)))
             case Bracket():
                 left, right = (self.expression(s, letters) for s in (base.left, base.right))
                 relation = _SYMPY_RELATIONS[base.relation](left, right)
@@ -328,7 +364,23 @@ class SympyWriter:
             return sp.Integer(place)
         if isinstance(place, Access):
             return self._access(place, letters)
+        if isinstance(place, Affine):
+            return sp.Add(place.offset, *(c * letters[index] for index, c in place.terms))
         return letters[place]
+
+
+def _solved(delta: Delta) -> tuple[Place, Place]:
+    """The two places of a delta as one reads them: ``h = 2·p + u - 1``, ``t = T - 1``."""
+    gap, other = delta.places if isinstance(delta.places[0], Affine) else delta.places[::-1]
+    if not isinstance(gap, Affine) or other != 0:
+        return delta.places
+    alone = [index for index, coefficient in gap.terms if abs(coefficient) == 1]
+    if not alone:
+        return delta.places
+    # A free index is what the rest adds up to; of bound ones, the first.
+    index = min(alone, key=lambda i: (i.number, i.key))
+    coefficient = dict(linear(gap)[0])[index]
+    return index, combined([(index, 1), (gap, -coefficient)])
 
 
 def _reading_order(binder: Binder) -> list[Index]:

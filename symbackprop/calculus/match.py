@@ -8,15 +8,20 @@ from math import floor
 
 from symbackprop.calculus.nodes import (
     Access,
+    Affine,
     Delta,
     Index,
     Node,
     Place,
     Term,
+    combined,
+    linear,
 )
 from symbackprop.calculus.normal import (
     Poly,
+    rename_place,
 )
+from symbackprop.calculus.ranges import surely_within
 
 Binding = dict[Node, Place]
 Factors = Sequence[tuple[Node, Fraction]]
@@ -110,15 +115,44 @@ def _unify_place(
             yield {**binding, pattern: target}
     elif isinstance(pattern, Access) and isinstance(target, Access):
         yield from unify(pattern, target, variables, binding)
+    elif isinstance(pattern, Affine) and pattern.free & variables:
+        yield from _unify_affine(pattern, target, variables, binding)
     elif pattern == target:
         yield binding
 
 
 def _may_stand_for(variable: Index, place: Place) -> bool:
-    """Whether an index variable may be a place: one of its size, not bound further in."""
+    """Whether an index variable may be a place: one in its range, not bound further in."""
     if isinstance(place, int):
-        return True
-    return not place.height and (not isinstance(place, Index) or place.size == variable.size)
+        return place >= 0
+    if place.height:
+        return False
+    return isinstance(place, Access) or surely_within(place, variable.size)
+
+
+def _unify_affine(
+    pattern: Affine, target: Place, variables: frozenset[Index], binding: Binding
+) -> Iterator[Binding]:
+    """The one variable that is still open is solved for; several stand for indices."""
+    if isinstance(target, Access):
+        return
+    known = {index: place for index, place in binding.items() if not isinstance(place, Access)}
+    left = combined([(target, 1), (rename_place(pattern, known), -1)])  # type: ignore[list-item]
+    open_terms = [(i, c) for i, c in pattern.terms if i in variables and i not in binding]
+    if not open_terms:
+        if left == 0:
+            yield binding
+        return
+    if len(open_terms) == 1 and abs(open_terms[0][1]) == 1:
+        ((variable, coefficient),) = open_terms
+        solved = combined([(variable, 1), (left, coefficient)])
+        if _may_stand_for(variable, solved):
+            yield {**binding, variable: solved}
+        return
+    variable, coefficient = open_terms[0]
+    for index, factor in linear(target)[0].items():
+        if factor == coefficient and _may_stand_for(variable, index):
+            yield from _unify_affine(pattern, target, variables, {**binding, variable: index})
 
 
 def _unify_places(

@@ -5,7 +5,7 @@ A node is immutable and known by its key; see `normal` for what they add up to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import cache, cached_property
 from itertools import count
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from symbackprop.calculus.normal import Poly
 
 ONE = Fraction(1)
+
+#: A whole number, or an expression of sizes that stands for one.
+Extent: TypeAlias = "int | sp.Expr"
 
 
 class Node:
@@ -46,7 +49,7 @@ class Node:
         return frozenset().union(*(child.names for child in self.children))
 
     @cached_property
-    def kinds(self) -> frozenset[type[Node]]:
+    def kinds(self) -> frozenset[type]:
         """The kinds of node this is made of."""
         return frozenset((type(self),)).union(*(child.kinds for child in self.children))
 
@@ -97,8 +100,72 @@ class Index(Node):
         return Index(f"#{number}", self.size, number, self.hint)
 
 
+class Affine(Node):
+    """A place that moves with indices, ``2·p + u - 1``, or depends on a size, ``T - 1``.
+
+    Never a mere index and never a whole number: `affine` makes those. Coefficients and
+    the offset are whole numbers or expressions of sizes.
+    """
+
+    def __init__(self, terms: Mapping[Index, Extent], offset: Extent = 0) -> None:
+        self.terms = tuple(sorted(terms.items(), key=lambda item: item[0].key))
+        self.offset = offset
+        moving = (f"{coefficient}*{index.key}" for index, coefficient in self.terms)
+        self.key = f"<{'+'.join((*moving, str(offset)))}>"
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """The indices it moves with."""
+        return tuple(index for index, _ in self.terms)
+
+
+def whole(value: sp.Expr | int) -> Extent:
+    """A whole number as Python's, anything else multiplied out."""
+    if isinstance(value, int):
+        return value
+    expanded = sp.expand(value)
+    return int(expanded) if expanded.is_Integer else expanded
+
+
+def affine(terms: Mapping[Index, Extent], offset: Extent) -> Index | Affine | int:
+    """The place ``Σ coefficient·index + offset``, as simple as it is."""
+    kept = {index: coefficient for index, coefficient in terms.items() if coefficient != 0}
+    if not kept and isinstance(offset, int):
+        return offset
+    if len(kept) == 1 and offset == 0:
+        ((index, coefficient),) = kept.items()
+        if coefficient == 1:
+            return index
+    return Affine(kept, offset)
+
+
+def linear(place: Index | Affine | int) -> tuple[dict[Index, Extent], Extent]:
+    """The coefficients of a place, and its offset."""
+    if isinstance(place, Index):
+        return {place: 1}, 0
+    if isinstance(place, Affine):
+        return dict(place.terms), place.offset
+    return {}, place
+
+
+def combined(
+    parts: Iterable[tuple[Index | Affine | int, Extent]], offset: Extent = 0
+) -> Index | Affine | int:
+    """The place ``Σ factor·place + offset``."""
+    total: dict[Index, Extent] = {}
+    for place, factor in parts:
+        terms, constant = linear(place)
+        for index, coefficient in terms.items():
+            total[index] = whole(total.get(index, 0) + coefficient * factor)
+        offset = offset + constant * factor
+    return affine(total, whole(offset))
+
+
 class Access(Node):
-    """A tensor element; its places are indices, whole numbers or label elements."""
+    """A tensor element; its places are indices, whole numbers, affine or label elements.
+
+    Outside a tensor's range an element is 0, or what a base case of the tensor says.
+    """
 
     def __init__(self, name: str, places: tuple[Place, ...] = ()) -> None:
         self.name = name
@@ -115,8 +182,14 @@ class Access(Node):
         """Its own name and those of its labels."""
         return super().names | {self.name}
 
+    @cached_property
+    def kinds(self) -> frozenset[type]:
+        """The kinds of node this is made of; whole numbers among the places count as one."""
+        fixed = any(isinstance(place, int) for place in self.places)
+        return super().kinds | {int} if fixed else super().kinds
 
-Place: TypeAlias = Index | Access | int
+
+Place: TypeAlias = Index | Access | Affine | int
 
 
 def place_key(place: Place) -> str:
@@ -136,13 +209,32 @@ class Delta(Node):
     """Kronecker's delta of two places."""
 
     def __init__(self, first: Place, second: Place) -> None:
-        self.places = tuple(sorted((first, second), key=place_key))
+        if isinstance(first, Affine) or isinstance(second, Affine):
+            first, second = _apart(first, second)
+        first, second = sorted((first, second), key=place_key)
+        self.places = (first, second)
         self.key = f"δ({place_key(self.places[0])},{place_key(self.places[1])})"
 
     @property
     def children(self) -> tuple[Node, ...]:
         """Places that are nodes."""
         return tuple(place for place in self.places if isinstance(place, Node))
+
+
+def _apart(first: Place, second: Place) -> tuple[Place, Place]:
+    """Two equal places, written the same way however their equation was written."""
+    if isinstance(first, Access) or isinstance(second, Access):
+        return first, second
+    gap, opposite = combined([(first, 1), (second, -1)]), combined([(second, 1), (first, -1)])
+    for one in (gap, opposite):
+        terms, offset = linear(one)
+        if len(terms) == 1 and next(iter(terms.values())) == 1:
+            return next(iter(terms)), affine({}, whole(-offset))
+    if not isinstance(gap, int) and len(linear(gap)[0]) == 2 and linear(gap)[1] == 0:
+        (one, here), (other, there) = linear(gap)[0].items()
+        if (here, there) in ((1, -1), (-1, 1)):
+            return one, other
+    return min(gap, opposite, key=place_key), 0
 
 
 class Func(Node):

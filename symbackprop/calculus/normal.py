@@ -26,6 +26,7 @@ import sympy as sp
 from symbackprop.calculus.nodes import (
     ONE,
     Access,
+    Affine,
     Binder,
     Bracket,
     Constant,
@@ -36,7 +37,9 @@ from symbackprop.calculus.nodes import (
     Node,
     Place,
     Term,
+    combined,
 )
+from symbackprop.calculus.ranges import surely_apart
 from symbackprop.language import PRIMITIVES
 
 
@@ -237,15 +240,40 @@ class Flat:
                 result.multiply(_total(sorted(indices, key=lambda i: i.key), factors))
             else:
                 (idle,) = indices
-                _multiply_size(result, idle.size)
+                result.multiply_poly(size_poly(idle.size))
+        if result.coefficient == 1 and len(result.factors) == 1:
+            ((base, exponent),) = result.factors.items()
+            if isinstance(base, Group) and exponent == 1:
+                return base.poly
         return Poly([Term(result.coefficient, result.factors)])
 
 
-def _multiply_size(flat: Flat, size: sp.Expr) -> None:
-    if size.is_Integer:
-        flat.coefficient *= int(size)
-    else:
-        flat.multiply(Constant(size))
+def size_poly(extent: sp.Expr | int) -> Poly:
+    """A size, or an expression of sizes, as an expression."""
+    if isinstance(extent, int) or extent.is_Rational:
+        return number(Fraction(str(extent)))
+    if extent.is_Add:
+        return Poly(term for part in extent.args for term in size_poly(part).terms)
+    if extent.is_Mul:
+        flat = Flat()
+        for part in extent.args:
+            flat.multiply_poly(size_poly(part))
+        return flat.close()
+    if extent.is_Pow and extent.exp.is_Integer:
+        return size_poly(extent.base).power(Fraction(int(extent.exp)))
+    return poly(Constant(extent))
+
+
+def place_poly(place: Index | Affine | int) -> Poly:
+    """The number of a place, as an expression to calculate with."""
+    if isinstance(place, int):
+        return number(place)
+    if isinstance(place, Index):
+        return poly(place)
+    total = size_poly(place.offset)
+    for index, coefficient in place.terms:
+        total = total + size_poly(coefficient) * poly(index)
+    return total
 
 
 def components(
@@ -380,6 +408,16 @@ def rename_place(place: Place, mapping: Mapping[Node, Place]) -> Place:
         return mapping[place]
     if isinstance(place, Access):
         return Access(place.name, tuple(rename_place(p, mapping) for p in place.places))
+    if isinstance(place, Affine):
+        return combined([(_moved(i, mapping), c) for i, c in place.terms], place.offset)
+    return place
+
+
+def _moved(index: Index, mapping: Mapping[Node, Place]) -> Index | Affine | int:
+    """What an index in an affine place is replaced by; a label cannot stand there."""
+    place = mapping.get(index, index)
+    if isinstance(place, Access):
+        raise TypeError(f"{place!r} is a label, which cannot be calculated with")
     return place
 
 
@@ -397,6 +435,9 @@ def rename(expr: Poly, mapping: Mapping[Node, Place]) -> Poly:
 def rename_base(base: Node, mapping: Mapping[Node, Place]) -> Poly:
     """One base with places replaced, as an expression."""
     match base:
+        case Index():
+            place = mapping.get(base, base)
+            return poly(place) if isinstance(place, Access) else place_poly(place)
         case Delta():
             return delta(*(rename_place(place, mapping) for place in base.places))
         case Bracket():
@@ -424,6 +465,10 @@ def rename_raw(base: Node, mapping: Mapping[Node, Place]) -> Node:
     match base:
         case Index():
             renamed = mapping.get(base, base)
+            assert isinstance(renamed, Index)  # noqa: S101 (only numbering renames raw)
+            return renamed
+        case Affine():
+            renamed = rename_place(base, mapping)
             return renamed if isinstance(renamed, Node) else Constant(sp.Integer(renamed))
         case Access():
             return Access(base.name, tuple(rename_place(p, mapping) for p in base.places))
@@ -457,11 +502,17 @@ def _raw_poly(expr: Poly, mapping: Mapping[Node, Place]) -> Poly:
 
 
 def delta(first: Place, second: Place) -> Poly:
-    """Kronecker's delta, decided where both places are the same or whole numbers."""
+    """Kronecker's delta, decided where both places are the same or never are."""
     if first == second:
         return number(1)
-    if isinstance(first, int) and isinstance(second, int):
-        return number(0)
+    if isinstance(first, Index) and isinstance(second, Index):
+        return poly(Delta(first, second))
+    if not isinstance(first, Access) and not isinstance(second, Access):
+        gap = combined([(first, 1), (second, -1)])
+        if gap == 0:
+            return number(1)
+        if surely_apart(gap, 0):
+            return number(0)
     return poly(Delta(first, second))
 
 

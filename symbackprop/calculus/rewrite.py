@@ -30,6 +30,7 @@ from symbackprop.calculus.normal import (
     primitive_part,
     rename,
 )
+from symbackprop.calculus.ranges import surely_within
 
 #: An expression is multiplied out only up to this many terms,
 _MOST_TERMS = 64
@@ -98,9 +99,21 @@ def inline(expr: Poly, definitions: Mapping[str, Definition]) -> Poly:
 
     def value(access: Access) -> Poly | None:
         known = definitions.get(access.name)
-        return None if known is None else instantiate(known, access.places)
+        if known is None or not holds_at(known, access.places):
+            return None
+        return instantiate(known, access.places)
 
     return replace_accesses(expr, value)
+
+
+def holds_at(definition: Definition, places: tuple[Place, ...]) -> bool:
+    """Whether a definition says what a tensor is at these places: those in its range."""
+    indices, _ = definition
+    return all(
+        isinstance(place, Access)
+        or (place >= 0 if isinstance(place, int) else surely_within(place, index.size))
+        for index, place in zip(indices, places, strict=True)
+    )
 
 
 def expand(expr: Poly) -> Poly:

@@ -7,127 +7,36 @@ step it leaves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from symbackprop.calculus.convert import from_sympy, to_index
+from symbackprop.calculus.context import Context, Pattern
+from symbackprop.calculus.deltas import contracted
 from symbackprop.calculus.match import match_factors
 from symbackprop.calculus.nodes import (
     Access,
-    Delta,
-    Func,
+    Affine,
     Group,
-    Index,
     Node,
-    Term,
 )
 from symbackprop.calculus.normal import (
     Flat,
     Poly,
     Total,
-    function,
     number,
     poly,
     rename,
-    rename_base,
 )
+from symbackprop.calculus.ranges import surely_apart, surely_outside
 from symbackprop.calculus.rewrite import (
-    Definition,
     cost,
     expand,
     factor,
     inline,
     inside,
-    rebuild,
+    replace_accesses,
 )
-from symbackprop.language import System
-
-
-@dataclass(frozen=True)
-class Pattern:
-    """``factors`` may be replaced by ``replacement``, whatever the variables stand for."""
-
-    label: str
-    factors: tuple[tuple[Node, Fraction], ...]
-    variables: tuple[Index, ...]
-    replacement: Poly
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The tensors that must occur for the pattern to match."""
-        return frozenset().union(*(base.names for base, _ in self.factors))
-
-
-class Context:
-    """What rules may use: the forward definitions and the declared facts of one system."""
-
-    def __init__(self, system: System) -> None:
-        self.definitions: dict[str, Definition] = {
-            name: (tuple(to_index(i) for i in equation.indices), from_sympy(equation.rhs))
-            for name, equation in system.definitions.items()
-        }
-        self.folds = _by_name(_definition_patterns(self.definitions))
-        self.facts = _by_name(_fact_patterns(system))
-
-
-def _by_name(patterns: Iterable[Pattern]) -> dict[str, list[Pattern]]:
-    """Patterns under one tensor name each, so that only relevant ones are tried."""
-    table: dict[str, list[Pattern]] = {}
-    for pattern in patterns:
-        table.setdefault(min(pattern.names, default=""), []).append(pattern)
-    return table
-
-
-def _definition_patterns(definitions: Mapping[str, Definition]) -> Iterator[Pattern]:
-    for name, (indices, expr) in definitions.items():
-        value = poly(Access(name, indices))
-        yield from _patterns_of(name, indices, expr, value)
-        exponential = _exponential(expr)
-        if exponential is not None:
-            yield from _patterns_of(name, indices, exponential, function("exp", (value,)))
-
-
-def _patterns_of(
-    name: str, indices: tuple[Index, ...], expr: Poly, value: Poly
-) -> Iterator[Pattern]:
-    flat = Flat()
-    flat.multiply_poly(expr)
-    if isinstance(expr.atom, Access):
-        return  # a mere renaming
-    if len(expr.terms) == 1:
-        (term,) = expr.terms
-    else:
-        term = Term(flat.coefficient, flat.factors)
-    # An index the right side does not mention cannot be found by matching.
-    if term.factors and frozenset(indices) <= term.free:
-        yield Pattern(name, term.factors, indices, value * number(1 / term.coefficient))
-
-
-def _exponential(expr: Poly) -> Poly | None:
-    """The exponential of a sum with logarithms, e^(z - log S) = e^z/S; None of any other."""
-    flat = Flat()
-    plain: list[Term] = []
-    for term in expr.terms:
-        base, exponent = term.factors[0] if len(term.factors) == 1 else (None, None)
-        if isinstance(base, Func) and base.name == "log" and exponent == 1:
-            flat.multiply_poly(base.arguments[0], term.coefficient)
-        else:
-            plain.append(term)
-    if not plain or len(plain) == len(expr.terms):
-        return None
-    flat.multiply_poly(function("exp", (Poly(plain),)))
-    return flat.close()
-
-
-def _fact_patterns(system: System) -> Iterator[Pattern]:
-    for fact in system.facts:
-        left = from_sympy(fact.left)
-        if len(left.terms) != 1:
-            continue
-        term = left.terms[0]
-        value = from_sympy(fact.right) * number(1 / term.coefficient)
-        yield Pattern(str(fact), term.factors, tuple(sorted(left.free, key=str)), value)
 
 
 @dataclass
@@ -176,59 +85,34 @@ class Rewrite(Rule):
 
 def contract_deltas(expr: Poly, context: Context) -> Application:
     """Σ_j δ(j,k)·f(j) → f(k); δ(k,y)·f(y) → δ(k,y)·f(k)."""
-    if Delta not in expr.kinds:
+    return Application(contracted(expr, context))
+
+
+# --- base cases -----------------------------------------------------------------------
+
+
+def use_base_cases(expr: Poly, context: Context) -> Application:
+    """An element outside its tensor's range → what a base case says, else 0."""
+    if not expr.kinds & {Affine, int}:
         return Application(expr)
-    terms: list[Term] = []
-    for term in expr.terms:
-        opened = Flat()
-        opened.multiply_poly(Poly([term]))
-        terms.extend(_contract(opened).close().terms)
+    used: list[str] = []
 
-    def nested(inner: Poly) -> Poly:
-        return contract_deltas(inner, context).after
+    def value(access: Access) -> Poly | None:
+        shape = context.shapes.get(access.name, ())
+        for axis, (place, extent) in enumerate(zip(access.places, shape, strict=False)):
+            if isinstance(place, Access) or not surely_outside(place, extent):
+                continue
+            cases = [c for c in context.beginnings.get(access.name, ()) if c.axis == axis]
+            for case in cases:
+                if place == case.position:
+                    used.append(access.name)
+                    return rename(case.value, case.at(access.places))
+            if all(surely_apart(place, case.position) for case in cases):
+                used.append(access.name)
+                return number(0)
+        return None
 
-    return Application(rebuild(Poly(terms), lambda base: inside_unless_total(base, nested)))
-
-
-def inside_unless_total(base: Node, change: Callable[[Poly], Poly]) -> Poly:
-    """Like `inside`, leaving alone what `rebuild` has opened already."""
-    return poly(base) if isinstance(base, Total) else inside(base, change)
-
-
-def _contract(flat: Flat) -> Flat:
-    while (found := _summed_delta(flat)) is not None:
-        node, index, other = found
-        rest = Flat(flat.coefficient, {}, flat.bound - {index})
-        for base, exponent in flat.factors.items():
-            if base != node:
-                rest.multiply_poly(rename_base(base, {index: other}), exponent)
-        flat = rest
-    for node in [base for base in flat.factors if isinstance(base, Delta)]:
-        flat = _write_with_index(flat, node)
-    return flat
-
-
-def _summed_delta(flat: Flat) -> tuple[Delta, Index, Index | Access | int] | None:
-    for base in flat.factors:
-        if isinstance(base, Delta):
-            for here, other in (base.places, base.places[::-1]):
-                summed = isinstance(here, Index) and here in flat.bound
-                if summed and not (isinstance(other, Node) and here in other.free):
-                    return base, here, other  # type: ignore[return-value]
-    return None
-
-
-def _write_with_index(flat: Flat, node: Delta) -> Flat:
-    """Under δ(k, y) the label y may be written k."""
-    labels = [place for place in node.places if isinstance(place, Access)]
-    indices = [place for place in node.places if isinstance(place, Index)]
-    if not labels or not indices:
-        return flat
-    rest = Flat(flat.coefficient, {node: flat.factors[node]}, flat.bound)
-    for base, exponent in flat.factors.items():
-        if base != node:
-            rest.multiply_poly(rename_base(base, {labels[0]: indices[0]}), exponent)
-    return rest
+    return Application(replace_accesses(expr, value), used)
 
 
 # --- fold definitions, use facts --------------------------------------------------------
@@ -395,16 +279,22 @@ def factor_out(expr: Poly, context: Context) -> Application:
 #: In the order in which they are tried.
 RULES: tuple[Rewrite, ...] = (
     Rewrite(
+        "fold-definition",
+        "f(z)·… → a·…  when a = f(z)",
+        "recognise the forward value {used}",
+        fold_definitions,
+    ),
+    Rewrite(
         "contract-delta",
         "Σⱼ δ(j,k)·f(j) → f(k)",
         "each Kronecker delta picks one index out of its sum",
         contract_deltas,
     ),
     Rewrite(
-        "fold-definition",
-        "f(z)·… → a·…  when a = f(z)",
-        "recognise the forward value {used}",
-        fold_definitions,
+        "base-case",
+        "h₋₁ → its base case, x₋₁ → 0",
+        "outside its range {used} is what its base case says, or 0",
+        use_base_cases,
     ),
     Rewrite(
         "use-fact", "left → right of a declared fact", "by the declared fact {used}", use_facts

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from symbackprop.calculus.context import Context
 from symbackprop.calculus.convert import SympyWriter, to_index
 from symbackprop.calculus.nodes import (
     Access,
@@ -34,7 +35,6 @@ from symbackprop.calculus.rules import (
     CHAIN_RULE,
     INLINE_ADJOINT,
     RULES,
-    Context,
 )
 from symbackprop.calculus.views import EquationView, Rewriting, StepView
 from symbackprop.errors import EquationError
@@ -100,10 +100,11 @@ class _Sweep:
         self.system = system
         self.wrt = wrt
         self.context = Context(system)
-        self.active = self._active()
-        self.leaves = {
-            name: self.active & expr.names for name, (_, expr) in self.context.definitions.items()
+        self._uses = {
+            name: self._used(expr) for name, (_, expr) in self.context.definitions.items()
         }
+        self.active = self._active()
+        self.leaves = {name: self.active & used for name, used in self._uses.items()}
         self.adjoints: dict[str, _Adjoint] = {}
         # By name of the adjoint tensor: when it was derived, and by what.
         self.place: dict[str, tuple[int, str]] = {}
@@ -112,27 +113,52 @@ class _Sweep:
     def _active(self) -> frozenset[str]:
         """The tensors that depend on what is differentiated by, itself included."""
         active = set(self.wrt)
-        for name, (_, expr) in self.context.definitions.items():
-            if expr.names & active:
-                active.add(name)
+        for group in self.system.groups:
+            names = {equation.name for equation in group.equations}
+            if any(self._uses[name] & active for name in names):
+                active |= names
         return frozenset(active)
+
+    def _used(self, expr: Poly) -> frozenset[str]:
+        """The tensors an expression reads, those in base cases of what it reads among them."""
+        used = expr.names
+        for name in expr.names & self.context.beginnings.keys():
+            used = used.union(*(case.value.names for case in self.context.beginnings[name]))
+        return used
 
     def run(self) -> Backward:
         objective = str(self.system.objective)
         taken = set(self.system.tensors)
-        ordered = [*reversed(list(self.context.definitions)), *self.wrt]
-        for name in dict.fromkeys(ordered):
-            if name not in self.active and name != objective:
-                continue
-            self.adjoints[name] = adjoint = self._new_adjoint(name, taken)
-            self.place[adjoint.element.name] = (len(self.place), name)
+        groups = [
+            [e.name for e in reversed(group.equations)] for group in reversed(self.system.groups)
+        ]
+        done: set[str] = set()
+        for group in [*groups, *([name] for name in self.wrt)]:
+            names = [n for n in group if (n in self.active or n == objective) and n not in done]
+            done.update(names)
+            for name in names:
+                self.adjoints[name] = adjoint = self._new_adjoint(name, taken)
+                self.place[adjoint.element.name] = (len(self.place), name)
+            self._visit(names, objective)
+        return self._record(objective)
+
+    def _visit(self, names: Sequence[str], objective: str) -> None:
+        """Settle the adjoints of one equation, or of several that recur together.
+
+        What recurs sends back before it is settled: its adjoints refer to each other.
+        """
+        recurrent = any(self.leaves[n] & set(names) for n in names if n in self.leaves)
+        for name in names if recurrent else ():
+            self._send_back(name, self.adjoints[name])
+        for name in names:
+            adjoint = self.adjoints[name]
             if name == objective:
                 adjoint.value = number(1)
             elif name in self.arriving:
-                self._settle(name, adjoint)
-            if name in self.context.definitions and (name == objective or adjoint.value.terms):
+                self._settle(name, adjoint, frozenset(names) if recurrent else frozenset())
+            defined = name in self.context.definitions and not recurrent
+            if defined and (name == objective or adjoint.value.terms):
                 self._send_back(name, adjoint)
-        return self._record(objective)
 
     def _new_adjoint(self, name: str, taken: set[str]) -> _Adjoint:
         primal = self.system.tensors[name]
@@ -142,6 +168,7 @@ class _Sweep:
         taken.add(new)
         tensor = Tensor(new, primal.indices, Role.INTERMEDIATE, adjoint_of=name)
         places: tuple[Place, ...] = tuple(to_index(idx) for idx in primal.indices)
+        self.context.shapes[new] = primal.shape
         return _Adjoint(tensor, Access(new, places))
 
     def _send_back(self, name: str, adjoint: _Adjoint) -> None:
@@ -154,16 +181,32 @@ class _Sweep:
         if name != self.system.objective:  # ∂L/∂L is 1
             cotangent.multiply(Access(adjoint.element.name, fresh))
         for access, factor in pull_back(rename(expr, mapping), cotangent, wanted):
-            here = tuple(to_index(idx) for idx in self.system.tensors[access.name].indices)
-            for place, index in zip(access.places, here, strict=True):
-                factor.multiply_poly(delta(place, index))
-            self.arriving.setdefault(access.name, []).extend(factor.close().terms)
+            self._arrive(access, factor)
 
-    def _settle(self, name: str, adjoint: _Adjoint) -> None:
+    def _arrive(self, access: Access, factor: Flat) -> None:
+        """Add what one occurrence of a tensor contributes to its adjoint.
+
+        Where it reads a base case, the contribution goes on to what the case is made of.
+        """
+        for case in self.context.beginnings.get(access.name, ()):
+            there = factor.copy()
+            there.multiply_poly(delta(access.places[case.axis], case.position))
+            if not there.coefficient:
+                continue
+            value = rename(case.value, case.at(access.places))
+            for inner, onward in pull_back(value, there, self.active):
+                self._arrive(inner, onward)
+        here = tuple(to_index(idx) for idx in self.system.tensors[access.name].indices)
+        for place, index in zip(access.places, here, strict=True):
+            factor.multiply_poly(delta(place, index))
+        self.arriving.setdefault(access.name, []).extend(factor.close().terms)
+
+    def _settle(self, name: str, adjoint: _Adjoint, together: frozenset[str]) -> None:
+        """Add up and simplify what has arrived; what recurs together keeps its names."""
         raw = Poly(self.arriving.pop(name))
         steps = [Rewriting(CHAIN_RULE, None, raw, (name,))]
         value = self._simplify(raw, steps)
-        tried: set[str] = set()
+        tried = set(together)
         # Tensors whose adjoints nobody else asks for by name.
         needless = {name}
         # Inserting one adjoint may bring in others, nearer to the objective.

@@ -1,0 +1,151 @@
+"""Contracting Kronecker deltas: each picks one index out of a sum.
+
+``Σ_j δ(j, k)·f(j)`` is f(k) where k is in j's range. For an affine place the delta is
+solved for one summed index of coefficient ±1; that is where the flipped kernel of a
+convolution comes from. The solution must be in the index's range: it surely is, or a
+factor is 0 elsewhere because it reads a tensor outside its range. Where neither holds,
+the delta stays: it reads better than two inequalities, and is a scatter to a compiler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from symbackprop.calculus.context import Context
+from symbackprop.calculus.nodes import (
+    ONE,
+    Access,
+    Affine,
+    Delta,
+    Group,
+    Index,
+    Node,
+    Place,
+    Term,
+    combined,
+    linear,
+)
+from symbackprop.calculus.normal import Flat, Poly, Total, poly, rename_base
+from symbackprop.calculus.ranges import surely_within
+from symbackprop.calculus.rewrite import inside, rebuild
+
+
+def contracted(expr: Poly, context: Context) -> Poly:
+    """Σ_j δ(j,k)·f(j) → f(k); δ(k,y)·f(y) → δ(k,y)·f(k)."""
+    if Delta not in expr.kinds:
+        return expr
+    terms: list[Term] = []
+    for term in expr.terms:
+        opened = Flat()
+        opened.multiply_poly(Poly([term]))
+        terms.extend(_contract(opened, context).close().terms)
+
+    def nested(inner: Poly) -> Poly:
+        return contracted(inner, context)
+
+    return rebuild(Poly(terms), lambda base: _inside_unless_total(base, nested))
+
+
+def _inside_unless_total(base: Node, change: Callable[[Poly], Poly]) -> Poly:
+    """Like `inside`, leaving alone what `rebuild` has opened already."""
+    return poly(base) if isinstance(base, Total) else inside(base, change)
+
+
+def _contract(flat: Flat, context: Context) -> Flat:
+    while (found := _solution(flat, context)) is not None:
+        node, index, place = found
+        rest = Flat(flat.coefficient, {}, flat.bound - {index})
+        for base, exponent in flat.factors.items():
+            if base != node:
+                rest.multiply_poly(rename_base(base, {index: place}), exponent)
+        flat = rest
+    for node in [base for base in flat.factors if isinstance(base, Delta)]:
+        flat = _write_with_index(flat, node)
+    return flat
+
+
+def _solution(flat: Flat, context: Context) -> tuple[Delta, Index, Place] | None:
+    """A delta, a summed index it can be solved for, and what that index must be.
+
+    Plain places come first; of several summed indices the one with the largest range goes.
+    """
+    found = [
+        (node, index, place)
+        for node in flat.factors
+        if isinstance(node, Delta)
+        for index, place in _solved_for(node, flat)
+        if _may_be(index, place, node, flat, context)
+    ]
+    return min(found, key=_preference, default=None)
+
+
+def _preference(found: tuple[Delta, Index, Place]) -> tuple[bool, bool, int, str]:
+    _, index, place = found
+    size = int(index.size) if index.size.is_Integer else 0
+    return isinstance(place, Affine), bool(size), -size, index.key
+
+
+def _solved_for(node: Delta, flat: Flat) -> Iterator[tuple[Index, Place]]:
+    for here, other in (node.places, node.places[::-1]):
+        beside = not (isinstance(other, Node) and here in other.free)
+        if isinstance(here, Index) and here in flat.bound and beside:
+            yield here, other
+        if isinstance(here, Affine) and not isinstance(other, Access):
+            gap = combined([(here, 1), (other, -1)])
+            for index, coefficient in linear(gap)[0].items():
+                if index in flat.bound and abs(coefficient) == 1:
+                    yield index, combined([(index, 1), (gap, -coefficient)])
+
+
+def _may_be(index: Index, place: Place, node: Delta, flat: Flat, context: Context) -> bool:
+    """Whether putting a place for an index is right wherever that place is."""
+    others = [(base, exponent) for base, exponent in flat.factors.items() if base != node]
+    if isinstance(place, Access):
+        return not any(_calculates_with(base, index) for base, _ in others)
+    if isinstance(place, int) and place >= 0:
+        return True
+    return surely_within(place, index.size) or any(
+        exponent > 0 and _vanishes_outside(base, index, context) for base, exponent in others
+    )
+
+
+def _calculates_with(node: Node, index: Index) -> bool:
+    """Whether an index stands in an affine place, where no label can stand."""
+    if isinstance(node, Affine):
+        return index in node.free
+    return any(_calculates_with(child, index) for child in node.children if index in child.free)
+
+
+def _vanishes_outside(base: Node, index: Index, context: Context) -> bool:
+    """Whether a factor is 0 wherever the index is outside its own range."""
+    match base:
+        case Access():
+            shape = context.shapes.get(base.name, ())
+            return base.name not in context.beginnings and any(
+                place == index and extent == index.size
+                for place, extent in zip(base.places, shape, strict=False)
+            )
+        case Delta():
+            return index in base.places and any(isinstance(p, Access) for p in base.places)
+        case Total():
+            factors = base.body.factors
+            return any(e > 0 and _vanishes_outside(b, index, context) for b, e in factors)
+        case Group():
+            return all(
+                any(e > 0 and _vanishes_outside(b, index, context) for b, e in term.factors)
+                for term in base.poly.terms
+            )
+    return False
+
+
+def _write_with_index(flat: Flat, node: Delta) -> Flat:
+    """Under δ(k, y) the label y may be written k."""
+    labels = [place for place in node.places if isinstance(place, Access)]
+    indices = [place for place in node.places if isinstance(place, Index)]
+    if not labels or not indices:
+        return flat
+    rest = Flat(flat.coefficient, {node: flat.factors.get(node, ONE)}, flat.bound)
+    for base, exponent in flat.factors.items():
+        if base != node:
+            rest.multiply_poly(rename_base(base, {labels[0]: indices[0]}), exponent)
+    return rest
