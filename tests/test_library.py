@@ -53,17 +53,6 @@ from symbackprop.library import (
 
 BATCH, FEATURES, OUT = 7, 5, 3
 
-# Beyond each layer's defaults; a new layer is tested with its defaults unasked.
-LAYER_VARIANTS: dict[str, list[Layer]] = {
-    "Linear": [Linear(FEATURES, OUT), Linear(FEATURES, OUT, bias=False), Linear("D", OUT)],
-    "LeakyReLU": [LeakyReLU(), LeakyReLU(0.3)],
-    "ELU": [ELU(), ELU(alpha=0.7)],
-    "GELU": [GELU(), GELU(approximate="tanh")],
-    "Softplus": [Softplus(), Softplus(beta=3.0, threshold=2.0), Softplus(threshold=None)],
-    "Softmax": [Softmax(), Softmax(dim=0)],
-    "LogSoftmax": [LogSoftmax(), LogSoftmax(dim=0)],
-}
-
 LOSS_VARIANTS: dict[str, list[Loss]] = {
     "SmoothL1Loss": [SmoothL1Loss(beta=beta) for beta in (1.0, 0.5, 0.0)],
     "HuberLoss": [HuberLoss(), HuberLoss(delta=0.5)],
@@ -93,26 +82,6 @@ def batch_sizes(shape: tuple[int, ...]) -> list[str]:
 
 
 # --- layers -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shape", [(FEATURES,), (BATCH, FEATURES), (2, BATCH, FEATURES)], ids=str)
-@pytest.mark.parametrize("layer", variants(LAYERS, LAYER_VARIANTS), ids=str)
-def test_layer_is_pytorchs(layer: Layer, shape: tuple[int, ...]) -> None:
-    net = Sequential(layer)
-    system = net.system(MSELoss(reduction="sum"), batch=batch_sizes(shape))
-    concrete = net.with_sizes({"D": FEATURES})
-    parameters = concrete.initial_parameters(seed=1)
-    x = draws(*shape)
-    module = getattr(torch.nn, type(layer).__name__)(
-        **layer.with_sizes({"D": FEATURES}).torch_arguments()
-    ).double()
-    names = concrete.parameter_names
-    module.load_state_dict(
-        {key: torch.tensor(parameters[names[f"0.{key}"]]) for key in module.state_dict()}
-    )
-    expected = module(torch.tensor(x)).detach().numpy()
-    values = evaluate(system, {"x": x, "y": np.zeros(expected.shape), **parameters})
-    np.testing.assert_allclose(values[system.origin.prediction], expected, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize(

@@ -410,7 +410,8 @@ def test_gradients_by_inputs_and_intermediates_are_verified():
     assert report.ok, str(report)
     rows = {(row.gradient, row.oracle) for row in report.rows if row.subject == "equations"}
     assert {(name, "expanded") for name in ("x", "z1", "a1")} <= rows
-    assert ("x", "torch.nn") not in rows, "the modules know parameters only"
+    assert ("x", "torch.nn") in rows, "the modules know parameters and inputs"
+    assert ("z1", "torch.nn") not in rows
 
 
 def test_functions_left_open_are_made_concrete():

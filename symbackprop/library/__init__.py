@@ -3,6 +3,7 @@
 from symbackprop.library.activations import (
     ELU,
     GELU,
+    Activation,
     Identity,
     LeakyReLU,
     LogSoftmax,
@@ -66,6 +67,7 @@ __all__ = [
     "PENALTIES",
     "SCHEDULES",
     "SGD",
+    "Activation",
     "Adagrad",
     "Adam",
     "AdamW",

@@ -1,0 +1,84 @@
+"""What to try every layer with: one table, which the tests of layers run over.
+
+A layer of the registry that is not in the table is tried with its defaults on a batch of
+rows. Sizes are different primes, batch and widths above 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import symbackprop as sb
+
+FEATURES, OUT = 5, 3
+ROWS = (FEATURES,)
+IMAGE = (5, 3, 7)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer, and the examples it is given.
+
+    Attributes
+    ----------
+    layer
+        With the arguments to try.
+    shape
+        The axes of one example.
+    batch
+        The leading axes.
+    forward_only
+        Whether gradients have to wait for the calculus.
+    """
+
+    layer: sb.Layer
+    shape: tuple[Any, ...] | None = ROWS
+    batch: Any = "N"
+    forward_only: bool = False
+
+    def __str__(self) -> str:
+        shape = "" if self.shape == ROWS else f" on {self.shape}"
+        return f"{self.layer}{shape}" + ("" if self.batch == "N" else f" batch {self.batch}")
+
+
+def rows(*layers: sb.Layer) -> list[Case]:
+    return [Case(layer) for layer in layers]
+
+
+CASES: dict[str, list[Case]] = {
+    "Linear": [
+        *rows(sb.Linear(FEATURES, OUT), sb.Linear(FEATURES, OUT, bias=False)),
+        Case(sb.Linear("D", OUT), None),
+        Case(sb.Linear(FEATURES, OUT), batch=()),
+        Case(sb.Linear(FEATURES, OUT), batch=("N", "T")),
+    ],
+    "LeakyReLU": rows(sb.LeakyReLU(), sb.LeakyReLU(0.3)),
+    "ELU": rows(sb.ELU(), sb.ELU(alpha=0.7)),
+    "GELU": rows(sb.GELU(), sb.GELU(approximate="tanh")),
+    "Softplus": rows(
+        sb.Softplus(), sb.Softplus(beta=3.0, threshold=2.0), sb.Softplus(threshold=None)
+    ),
+    "Softmax": [
+        *rows(sb.Softmax(), sb.Softmax(dim=0)),
+        Case(sb.Softmax(dim=1), IMAGE),
+        Case(sb.Softmax(), batch=()),
+    ],
+    "LogSoftmax": [
+        *rows(sb.LogSoftmax(), sb.LogSoftmax(dim=0)),
+        Case(sb.LogSoftmax(dim=1), IMAGE),
+    ],
+    "Dropout": [*rows(sb.Dropout(), sb.Dropout(0.3), sb.Dropout(0.0)), Case(sb.Dropout(), IMAGE)],
+}
+
+
+def cases(name: str) -> list[Case]:
+    """The cases of one layer of the registry."""
+    return CASES.get(name) or [Case(sb.LAYERS[name]()), Case(sb.LAYERS[name](), (3, 7))]
+
+
+def all_cases() -> Iterator[Case]:
+    """Every case of every layer."""
+    for name in sb.LAYERS:
+        yield from cases(name)
