@@ -66,6 +66,8 @@ class Context:
         By name, the base cases of a tensor.
     shapes
         The sizes of every tensor's axes; the sweep adds those of the adjoints.
+    adjoints
+        The adjoint equations the sweep has settled so far, like `definitions`.
     folds, facts
         Patterns by the name of one of their tensors.
     """
@@ -83,6 +85,7 @@ class Context:
         self.shapes: dict[str, tuple[sp.Expr, ...]] = {
             name: tensor.shape for name, tensor in system.tensors.items()
         }
+        self.adjoints: dict[str, Definition] = {}
         self.folds = _by_name(_definition_patterns(self.definitions))
         self.facts = _by_name(_fact_patterns(system))
 

@@ -38,10 +38,10 @@ def surely_apart(first: Index | Affine | int, second: Index | Affine | int) -> b
 def _bounds(place: Index | Affine | int) -> tuple[sp.Expr, sp.Expr]:
     """The smallest and the largest value of a place."""
     terms, offset = linear(place)
-    low = high = sp.sympify(offset)
+    low = high = sp.Integer(offset) if isinstance(offset, int) else offset
     for index, coefficient in terms.items():
         reach = coefficient * (index.size - 1)
-        if surely_nonnegative(sp.sympify(coefficient)):
+        if surely_nonnegative(coefficient):
             high += reach
         else:
             low += reach

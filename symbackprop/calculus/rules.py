@@ -8,43 +8,16 @@ step it leaves.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import dataclass
 
-from symbackprop.calculus.context import Context, Pattern
+from symbackprop.calculus.context import Context
 from symbackprop.calculus.deltas import contracted
-from symbackprop.calculus.match import match_factors
-from symbackprop.calculus.nodes import (
-    Access,
-    Affine,
-    Group,
-    Node,
-)
-from symbackprop.calculus.normal import (
-    Flat,
-    Poly,
-    Total,
-    number,
-    poly,
-    rename,
-)
+from symbackprop.calculus.folding import Application, fold_definitions, fold_sums, use_facts
+from symbackprop.calculus.nodes import Access, Affine, Group
+from symbackprop.calculus.normal import Poly, number, rename
 from symbackprop.calculus.ranges import surely_apart, surely_outside
-from symbackprop.calculus.rewrite import (
-    cost,
-    expand,
-    factor,
-    inline,
-    inside,
-    replace_accesses,
-)
-
-
-@dataclass
-class Application:
-    """One use of a rule: the result, and the definitions or facts it used."""
-
-    after: Poly
-    used: list[str] = field(default_factory=list)
+from symbackprop.calculus.rewrite import cost, expand, factor, replace_accesses
+from symbackprop.calculus.sums import constant_sums, vanishing_sums
 
 
 @dataclass(frozen=True)
@@ -115,146 +88,6 @@ def use_base_cases(expr: Poly, context: Context) -> Application:
     return Application(replace_accesses(expr, value), used)
 
 
-# --- fold definitions, use facts --------------------------------------------------------
-
-
-def fold_definitions(expr: Poly, context: Context) -> Application:
-    """A product that is a forward value's definition → that value."""
-    return _rewrite_products(expr, context.folds, _rewrite_open)
-
-
-def fold_sums(expr: Poly, context: Context) -> Application:
-    """A sum that is a forward value's definition → that value."""
-    return _rewrite_products(expr, context.folds, _rewrite_closed)
-
-
-def use_facts(expr: Poly, context: Context) -> Application:
-    """The left side of a declared fact → its right side."""
-    return _rewrite_products(expr, context.facts, _rewrite_closed)
-
-
-def _rewrite_products(
-    expr: Poly,
-    table: Mapping[str, list[Pattern]],
-    rewrite: Callable[[Flat, list[Pattern], list[str]], Poly],
-) -> Application:
-    used: list[str] = []
-
-    def walk(inner: Poly) -> Poly:
-        relevant = [
-            pattern
-            for name in sorted(inner.names | {""})
-            for pattern in table.get(name, ())
-            if pattern.names <= inner.names
-        ]
-        if not relevant:
-            return inner
-        total = number(0)
-        for term in inner.terms:
-            opened = Flat()
-            for base, exponent in term.factors:
-                opened.multiply_poly(_inside_closed(base, walk), exponent)
-            opened.coefficient *= term.coefficient
-            total = total + rewrite(opened, relevant, used)
-        return total
-
-    return Application(walk(expr), used)
-
-
-def _inside_closed(base: Node, change: Callable[[Poly], Poly]) -> Poly:
-    if isinstance(base, Total):
-        flat = base.open()
-        result = Flat(flat.coefficient, {}, flat.bound)
-        for part, exponent in flat.factors.items():
-            result.multiply_poly(_inside_closed(part, change), exponent)
-        return result.close()
-    return inside(base, change)
-
-
-def _rewrite_open(flat: Flat, patterns: list[Pattern], used: list[str]) -> Poly:
-    """Rewrite with sums open, so that a factor inside one meets a factor outside it."""
-    for pattern in patterns:
-        while (changed := _rewrite_once(flat, pattern)) is not None:
-            flat = changed
-            used.append(pattern.label)
-    return flat.close()
-
-
-def _rewrite_closed(flat: Flat, patterns: list[Pattern], used: list[str]) -> Poly:
-    """Rewrite with sums closed, so that a whole sum can be met."""
-    closed = flat.close()
-    for pattern in patterns:
-        if any(isinstance(base, Total) and e == 1 for base, e in pattern.factors):
-            for term in closed.terms:
-                whole = Flat(term.coefficient, dict(term.factors))
-                if (changed := _rewrite_once(whole, pattern)) is not None:
-                    used.append(pattern.label)
-                    return changed.close()
-    return closed
-
-
-def _rewrite_once(flat: Flat, pattern: Pattern) -> Flat | None:
-    variables = frozenset(pattern.variables)
-    for binding, times, left in match_factors(
-        pattern.factors, tuple(flat.factors.items()), variables
-    ):
-        value = rename(pattern.replacement, binding)
-        changed = Flat(flat.coefficient, left, set(flat.bound))
-        changed.multiply_poly(value, Fraction(times))
-        return changed
-    return None
-
-
-#: How many definitions deep a sum is looked into: Σh → rΣc → r(Σx - D·m) → 0.
-_DEEPEST = 3
-
-# --- sums that are constant ---------------------------------------------------------------
-
-
-def constant_sums(expr: Poly, context: Context) -> Application:
-    """A sum of forward values that its definitions show to be a number → that number."""
-    if Total not in expr.kinds:
-        return Application(expr)
-    used: list[str] = []
-
-    def change(base: Node) -> Poly:
-        value = _constant_sum(base, context) if isinstance(base, Total) else None
-        if value is None:
-            return poly(base) if isinstance(base, Total) else inside(base, walk)
-        used.extend(sorted(base.names))
-        return number(value)
-
-    def walk(inner: Poly) -> Poly:
-        if Total not in inner.kinds:
-            return inner
-        changed = {base: change(base) for term in inner.terms for base in term.children}
-        if all(value.atom == base for base, value in changed.items()):
-            return inner
-        total = number(0)
-        for term in inner.terms:
-            product = number(term.coefficient)
-            for base, exponent in term.factors:
-                product = product * changed[base].power(exponent)
-            total = total + product
-        return total
-
-    return Application(walk(expr), used)
-
-
-def _constant_sum(total: Total, context: Context) -> Fraction | None:
-    """The number that a sum of one forward value is, by its definitions."""
-    if len(total.body.factors) > 1 or not isinstance(total.body.factors[0][0], Access):
-        return None
-    unfolded = poly(total)
-    for _ in range(_DEEPEST):
-        if not unfolded.names & context.definitions.keys():
-            return None
-        unfolded = use_facts(expand(inline(unfolded, context.definitions)), context).after
-        if unfolded.constant is not None:
-            return unfolded.constant
-    return None
-
-
 # --- arrange ------------------------------------------------------------------------------
 
 
@@ -304,6 +137,12 @@ RULES: tuple[Rewrite, ...] = (
         "Σₖ pₖ → 1  when the definitions of p show it",
         "a sum that is constant by the definition of {used}",
         constant_sums,
+    ),
+    Rewrite(
+        "zero-sum",
+        "Σₛ dₜₛ·… → 0  when the equation of d shows it",
+        "the sum is 0: by the equation of {used} its terms cancel",
+        vanishing_sums,
     ),
     Rewrite(
         "fold-sum",

@@ -220,6 +220,7 @@ class _Sweep:
                 steps += further
                 needless |= {user} if superfluous else set()
         adjoint.value, adjoint.rewritings = value, steps
+        self.context.adjoints[adjoint.element.name] = adjoint.definition
 
     def _mentioned(self, expr: Poly) -> list[str]:
         """The tensors whose adjoints an expression mentions, those nearest to them first."""

@@ -1,0 +1,108 @@
+"""Folding: a product or a sum that a definition or a declared fact knows by a shorter name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from symbackprop.calculus.context import Context, Pattern
+from symbackprop.calculus.match import match_factors
+from symbackprop.calculus.nodes import Node
+from symbackprop.calculus.normal import Flat, Poly, Total, number, rename
+from symbackprop.calculus.rewrite import inside
+
+
+@dataclass
+class Application:
+    """One use of a rule: the result, and the definitions or facts it used."""
+
+    after: Poly
+    used: list[str] = field(default_factory=list)
+
+
+def fold_definitions(expr: Poly, context: Context) -> Application:
+    """A product that is a forward value's definition → that value."""
+    return _rewrite_products(expr, context.folds, _rewrite_open)
+
+
+def fold_sums(expr: Poly, context: Context) -> Application:
+    """A sum that is a forward value's definition → that value."""
+    return _rewrite_products(expr, context.folds, _rewrite_closed)
+
+
+def use_facts(expr: Poly, context: Context) -> Application:
+    """The left side of a declared fact → its right side."""
+    return _rewrite_products(expr, context.facts, _rewrite_closed)
+
+
+def _rewrite_products(
+    expr: Poly,
+    table: Mapping[str, list[Pattern]],
+    rewrite: Callable[[Flat, list[Pattern], list[str]], Poly],
+) -> Application:
+    used: list[str] = []
+
+    def walk(inner: Poly) -> Poly:
+        relevant = [
+            pattern
+            for name in sorted(inner.names | {""})
+            for pattern in table.get(name, ())
+            if pattern.names <= inner.names
+        ]
+        if not relevant:
+            return inner
+        total = number(0)
+        for term in inner.terms:
+            opened = Flat()
+            for base, exponent in term.factors:
+                opened.multiply_poly(_inside_closed(base, walk), exponent)
+            opened.coefficient *= term.coefficient
+            total = total + rewrite(opened, relevant, used)
+        return total
+
+    return Application(walk(expr), used)
+
+
+def _inside_closed(base: Node, change: Callable[[Poly], Poly]) -> Poly:
+    if isinstance(base, Total):
+        flat = base.open()
+        result = Flat(flat.coefficient, {}, flat.bound)
+        for part, exponent in flat.factors.items():
+            result.multiply_poly(_inside_closed(part, change), exponent)
+        return result.close()
+    return inside(base, change)
+
+
+def _rewrite_open(flat: Flat, patterns: list[Pattern], used: list[str]) -> Poly:
+    """Rewrite with sums open, so that a factor inside one meets a factor outside it."""
+    for pattern in patterns:
+        while (changed := _rewrite_once(flat, pattern)) is not None:
+            flat = changed
+            used.append(pattern.label)
+    return flat.close()
+
+
+def _rewrite_closed(flat: Flat, patterns: list[Pattern], used: list[str]) -> Poly:
+    """Rewrite with sums closed, so that a whole sum can be met."""
+    closed = flat.close()
+    for pattern in patterns:
+        if any(isinstance(base, Total) and e == 1 for base, e in pattern.factors):
+            for term in closed.terms:
+                whole = Flat(term.coefficient, dict(term.factors))
+                if (changed := _rewrite_once(whole, pattern)) is not None:
+                    used.append(pattern.label)
+                    return changed.close()
+    return closed
+
+
+def _rewrite_once(flat: Flat, pattern: Pattern) -> Flat | None:
+    variables = frozenset(pattern.variables)
+    for binding, times, left in match_factors(
+        pattern.factors, tuple(flat.factors.items()), variables
+    ):
+        value = rename(pattern.replacement, binding)
+        changed = Flat(flat.coefficient, left, set(flat.bound))
+        changed.multiply_poly(value, Fraction(times))
+        return changed
+    return None
