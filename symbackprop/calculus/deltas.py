@@ -139,13 +139,17 @@ def _vanishes_outside(base: Node, index: Index, context: Context) -> bool:
 
 
 def _write_with_index(flat: Flat, node: Delta) -> Flat:
-    """Under δ(k, y) the label y may be written k."""
-    labels = [place for place in node.places if isinstance(place, Access)]
+    """Under δ(k, y) the label y may be written k; under δ(j, k) all is written with j."""
+    labels: list[Place] = [place for place in node.places if isinstance(place, Access)]
     indices = [place for place in node.places if isinstance(place, Index)]
-    if not labels or not indices:
+    if len(indices) == 2 and indices[0].size == indices[1].size:
+        labels = [indices.pop()]
+    if not labels or not indices or node not in flat.factors:
         return flat
-    rest = Flat(flat.coefficient, {node: flat.factors.get(node, ONE)}, flat.bound)
+    (label, *_), (index, *_) = labels, indices
+    assert isinstance(label, Node)  # noqa: S101 (labels and indices are nodes)
+    rest = Flat(flat.coefficient, {node: ONE}, flat.bound)
     for base, exponent in flat.factors.items():
         if base != node:
-            rest.multiply_poly(rename_base(base, {labels[0]: indices[0]}), exponent)
+            rest.multiply_poly(rename_base(base, {label: index}), exponent)
     return rest

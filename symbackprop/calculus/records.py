@@ -41,7 +41,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Backward:
-    """The backward equations of a system.
+    """The backward equations of a system: the derivatives of one of its tensors.
 
     Attributes
     ----------
@@ -56,6 +56,10 @@ class Backward:
         All tensors by name: the system's and the adjoints (``dW1``, ``dz1``).
     steps
         Every rule application, in order.
+    of
+        The tensor that is differentiated; the objective for gradients.
+    outputs
+        For a Jacobian, the indices of `of`: every derivative has them first.
     """
 
     system: System
@@ -63,3 +67,5 @@ class Backward:
     adjoints: Mapping[str, Equation]
     tensors: Mapping[str, Tensor]
     steps: Sequence[Step]
+    of: str
+    outputs: tuple[sp.Idx, ...] = ()

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import sympy as sp
+
 from symbackprop.calculus.context import Context
 from symbackprop.calculus.convert import SympyWriter, to_index
 from symbackprop.calculus.nodes import (
@@ -38,10 +40,22 @@ from symbackprop.calculus.rules import (
 )
 from symbackprop.calculus.views import EquationView, Rewriting, StepView
 from symbackprop.errors import EquationError
-from symbackprop.language import Domain, Role, System, Tensor
+from symbackprop.language import (
+    Domain,
+    Role,
+    System,
+    Tensor,
+    fresh_name,
+    index_name,
+    size_of,
+)
+from symbackprop.language import index as make_index
 
 #: Rules are applied in rounds until nothing changes; no derivation needs more rounds.
 _MOST_ROUNDS = 12
+
+#: For the indices of what is differentiated by, where the outputs have its own letters.
+_SPARE_LETTERS = "mjlpqrsuvw"
 
 
 def derive_backward(system: System, wrt: Sequence[str] | None = None) -> Backward:
@@ -72,12 +86,49 @@ def derive_backward(system: System, wrt: Sequence[str] | None = None) -> Backwar
             remedy="declare a parameter, or name a tensor in wrt=[…]",
         )
     for name in names:
-        if system.tensor(name).domain is Domain.LABEL:
-            raise EquationError(
-                f"{name!r} holds labels; a derivative by it has no meaning",
-                remedy="differentiate by a tensor of real numbers",
-            )
-    return _Sweep(system, names).run()
+        _require_real(system, name)
+    return _Sweep(system, system.objective, names).run()
+
+
+def derive_jacobian(system: System, of: str, wrt: Sequence[str]) -> Backward:
+    """Derive the derivatives of every element of one tensor by every element of others.
+
+    It is the same sweep, with the indices of `of` left free. Kronecker deltas that are
+    not summed over stay: ``∂p[n,k]/∂z[m,j] = δ(n,m)·(…)`` is diagonal in n.
+
+    Parameters
+    ----------
+    system
+        Equations, with or without an objective.
+    of
+        The name of an intermediate.
+    wrt
+        Names of the tensors to differentiate by.
+
+    Raises
+    ------
+    EquationError
+        If `of` is not computed by an equation, or a name is of labels.
+    UnknownNameError
+        If a name is not in the system.
+    """
+    if system.tensor(of).name not in system.definitions:
+        raise EquationError(
+            f"{of!r} is given, not computed: it has no derivatives",
+            remedy=f"differentiate one of {', '.join(system.definitions)}",
+        )
+    names = list(dict.fromkeys(wrt))
+    for name in names:
+        _require_real(system, name)
+    return _Sweep(system, of, names).run()
+
+
+def _require_real(system: System, name: str) -> None:
+    if system.tensor(name).domain is Domain.LABEL:
+        raise EquationError(
+            f"{name!r} holds labels; a derivative by it has no meaning",
+            remedy="differentiate by a tensor of real numbers",
+        )
 
 
 @dataclass
@@ -96,9 +147,11 @@ class _Adjoint:
 
 
 class _Sweep:
-    def __init__(self, system: System, wrt: list[str]) -> None:
+    def __init__(self, system: System, of: str, wrt: list[str]) -> None:
         self.system = system
+        self.of = of
         self.wrt = wrt
+        self.outputs = system.definitions[of].indices
         self.context = Context(system)
         self._uses = {
             name: self._used(expr) for name, (_, expr) in self.context.definitions.items()
@@ -111,13 +164,22 @@ class _Sweep:
         self.arriving: dict[str, list[Term]] = {}
 
     def _active(self) -> frozenset[str]:
-        """The tensors that depend on what is differentiated by, itself included."""
+        """What lies between: depends on what is differentiated by, and `of` on it."""
         active = set(self.wrt)
         for group in self.system.groups:
             names = {equation.name for equation in group.equations}
             if any(self._uses[name] & active for name in names):
                 active |= names
-        return frozenset(active)
+        return frozenset(active & self._needed() | set(self.wrt))
+
+    def _needed(self) -> set[str]:
+        """The tensors that `of` depends on, itself included."""
+        needed = {self.of}
+        for group in reversed(self.system.groups):
+            names = {equation.name for equation in group.equations}
+            if names & needed:
+                needed |= names.union(*(self._uses[name] for name in names))
+        return needed
 
     def _used(self, expr: Poly) -> frozenset[str]:
         """The tensors an expression reads, those in base cases of what it reads among them."""
@@ -127,59 +189,83 @@ class _Sweep:
         return used
 
     def run(self) -> Backward:
-        objective = str(self.system.objective)
         taken = set(self.system.tensors)
         groups = [
             [e.name for e in reversed(group.equations)] for group in reversed(self.system.groups)
         ]
         done: set[str] = set()
         for group in [*groups, *([name] for name in self.wrt)]:
-            names = [n for n in group if (n in self.active or n == objective) and n not in done]
+            names = [n for n in group if (n in self.active or n == self.of) and n not in done]
             done.update(names)
             for name in names:
                 self.adjoints[name] = adjoint = self._new_adjoint(name, taken)
                 self.place[adjoint.element.name] = (len(self.place), name)
-            self._visit(names, objective)
-        return self._record(objective)
+            self._visit(names)
+        return self._record()
 
-    def _visit(self, names: Sequence[str], objective: str) -> None:
+    def _visit(self, names: Sequence[str]) -> None:
         """Settle the adjoints of one equation, or of several that recur together.
 
         What recurs sends back before it is settled: its adjoints refer to each other.
         """
         recurrent = any(self.leaves[n] & set(names) for n in names if n in self.leaves)
+        if self.of in names:
+            own = self.adjoints[self.of].element.places[len(self.outputs) :]
+            self.arriving[self.of] = list(self._seed(own).close().terms)
         for name in names if recurrent else ():
-            self._send_back(name, self.adjoints[name])
+            self._send_back(name, self.adjoints[name], by_name=True)
         for name in names:
             adjoint = self.adjoints[name]
-            if name == objective:
-                adjoint.value = number(1)
-            elif name in self.arriving:
+            if name in self.arriving:
                 self._settle(name, adjoint, frozenset(names) if recurrent else frozenset())
-            defined = name in self.context.definitions and not recurrent
-            if defined and (name == objective or adjoint.value.terms):
-                self._send_back(name, adjoint)
+            if name in self.context.definitions and not recurrent and adjoint.value.terms:
+                self._send_back(name, adjoint, by_name=name != self.of)
+
+    def _seed(self, places: Sequence[Place]) -> Flat:
+        """The derivative of `of` by itself: a delta for each of its indices, 1 for a scalar."""
+        seed = Flat()
+        for output, place in zip(self.outputs, places, strict=True):
+            seed.multiply_poly(delta(to_index(output), place))
+        return seed
 
     def _new_adjoint(self, name: str, taken: set[str]) -> _Adjoint:
         primal = self.system.tensors[name]
-        new = f"d{name}"
+        new = f"d{self.of}_d{name}" if self.outputs else f"d{name}"
         while new in taken:
             new = f"d{new}"
         taken.add(new)
-        tensor = Tensor(new, primal.indices, Role.INTERMEDIATE, adjoint_of=name)
-        places: tuple[Place, ...] = tuple(to_index(idx) for idx in primal.indices)
-        self.context.shapes[new] = primal.shape
-        return _Adjoint(tensor, Access(new, places))
+        indices = (*self.outputs, *self._letters_beside(primal.indices))
+        tensor = Tensor(new, indices, Role.INTERMEDIATE, adjoint_of=name)
+        self.context.shapes[new] = tensor.shape
+        return _Adjoint(tensor, Access(new, tuple(to_index(idx) for idx in indices)))
 
-    def _send_back(self, name: str, adjoint: _Adjoint) -> None:
+    def _letters_beside(self, indices: Sequence[sp.Idx]) -> list[sp.Idx]:
+        """A tensor's own indices, with other letters where the outputs have theirs."""
+        taken = {index_name(idx) for idx in (*self.outputs, *indices)}
+        outputs = {index_name(idx) for idx in self.outputs}
+        chosen = []
+        for idx in indices:
+            letter = index_name(idx)
+            if letter in outputs:
+                usual = self.system.letters.get(size_of(idx), ())
+                plain = [name for name in usual if name.isalpha()]
+                letter = fresh_name(taken, [*plain, *_SPARE_LETTERS])
+                taken.add(letter)
+            chosen.append(make_index(letter, size_of(idx)))
+        return chosen
+
+    def _send_back(self, name: str, adjoint: _Adjoint, *, by_name: bool) -> None:
+        """Send an adjoint on to what its equation uses; that of `of` itself is known."""
         indices, expr = self.context.definitions[name]
         wanted = self.leaves[name]
         # Open the equation's own indices: they are summed over from here on.
         fresh = tuple(index.fresh() for index in indices)
         mapping: dict[Node, Place] = dict(zip(indices, fresh, strict=True))
-        cotangent = Flat(bound=set(fresh))
-        if name != self.system.objective:  # ∂L/∂L is 1
-            cotangent.multiply(Access(adjoint.element.name, fresh))
+        cotangent = Flat() if by_name else self._seed(fresh)
+        cotangent.bound |= set(fresh)
+        if by_name:
+            outputs = tuple(to_index(idx) for idx in self.outputs)
+            cotangent.multiply(Access(adjoint.element.name, (*outputs, *fresh)))
         for access, factor in pull_back(rename(expr, mapping), cotangent, wanted):
             self._arrive(access, factor)
 
@@ -196,15 +282,21 @@ class _Sweep:
             value = rename(case.value, case.at(access.places))
             for inner, onward in pull_back(value, there, self.active):
                 self._arrive(inner, onward)
-        here = tuple(to_index(idx) for idx in self.system.tensors[access.name].indices)
+        here = self._own_places(access.name)
         for place, index in zip(access.places, here, strict=True):
             factor.multiply_poly(delta(place, index))
         self.arriving.setdefault(access.name, []).extend(factor.close().terms)
 
+    def _own_places(self, name: str) -> tuple[Place, ...]:
+        """The indices that the adjoint of a tensor is written with, after the outputs."""
+        indices = self._letters_beside(self.system.tensors[name].indices)
+        return tuple(to_index(idx) for idx in indices)
+
     def _settle(self, name: str, adjoint: _Adjoint, together: frozenset[str]) -> None:
         """Add up and simplify what has arrived; what recurs together keeps its names."""
         raw = Poly(self.arriving.pop(name))
-        steps = [Rewriting(CHAIN_RULE, None, raw, (name,))]
+        # The derivative of `of` by itself needs no explanation.
+        steps = [] if name == self.of else [Rewriting(CHAIN_RULE, None, raw, (name,))]
         value = self._simplify(raw, steps)
         tried = set(together)
         # Tensors whose adjoints nobody else asks for by name.
@@ -257,7 +349,7 @@ class _Sweep:
                 break
         return expr
 
-    def _record(self, objective: str) -> Backward:
+    def _record(self) -> Backward:
         tensors = dict(self.system.tensors)
         tensors.update((a.tensor.name, a.tensor) for a in self.adjoints.values())
         writer = SympyWriter(tensors, self.system.letters)
@@ -265,7 +357,7 @@ class _Sweep:
         between = {
             name: adjoint
             for name, adjoint in self.adjoints.items()
-            if name not in gradients and name != objective
+            if name not in gradients and (name != self.of or adjoint.rewritings)
         }
         return Backward(
             system=self.system,
@@ -280,6 +372,8 @@ class _Sweep:
                 ],
                 writer,
             ),
+            of=self.of,
+            outputs=self.outputs,
         )
 
 
