@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,14 @@ def evaluate(system: System, given: Mapping[str, Any]) -> dict[str, Array]:
     return values
 
 
+def _read(array: Array, places: list[Array]) -> Array:
+    """The elements at some positions; 0 at those outside of the array."""
+    ranges = zip(places, array.shape, strict=True)
+    inside = reduce(np.logical_and, [(p >= 0) & (p < size) for p, size in ranges])
+    clipped = [np.clip(p, 0, size - 1) for p, size in zip(places, array.shape, strict=True)]
+    return np.where(inside, array[tuple(clipped)], np.zeros((), array.dtype))
+
+
 class _Evaluator:
     def __init__(self, values: Mapping[str, Array], sizes: Mapping[sp.Expr, int]) -> None:
         self.values, self.sizes = values, sizes
@@ -76,8 +85,8 @@ class _Evaluator:
             size = int((expr.upper + 1).subs(self.sizes))
             return np.arange(size).reshape([size if idx == expr else 1 for idx in axes])
         if isinstance(expr, sp.Indexed):
-            places = tuple(self.value(place, axes) for place in expr.indices)
-            return self.values[element_name(expr)][places]
+            places = [np.asarray(self.value(place, axes)) for place in expr.indices]
+            return _read(self.values[element_name(expr)], places)
         if isinstance(expr, sp.Symbol):
             return self.sizes[expr] if expr in self.sizes else self.values[str(expr)][()]
         if isinstance(expr, sp.Sum | MaxOver):

@@ -16,6 +16,7 @@ from symbackprop.library.activations import (
 )
 from symbackprop.library.branches import Parallel, Residual
 from symbackprop.library.dropout import Dropout
+from symbackprop.library.embedding import Embedding, LearnedPositions
 from symbackprop.library.layers import LAYERS, Buffer, Layer, Linear, Weights
 from symbackprop.library.losses import (
     LOSSES,
@@ -30,6 +31,14 @@ from symbackprop.library.losses import (
     NLLLoss,
     SmoothL1Loss,
     TargetKind,
+)
+from symbackprop.library.normalization import (
+    BatchNorm1d,
+    BatchNorm2d,
+    GroupNorm,
+    InstanceNorm2d,
+    LayerNorm,
+    RMSNorm,
 )
 from symbackprop.library.optimizers import (
     OPTIMIZERS,
@@ -54,6 +63,7 @@ from symbackprop.library.schedules import (
 )
 from symbackprop.library.scope import Scope
 from symbackprop.library.sequential import Network, Origin, Sequential
+from symbackprop.library.shaping import Flatten, ZeroPad2d
 from symbackprop.library.updates import Update, joint_system
 
 __all__ = [
@@ -73,19 +83,27 @@ __all__ = [
     "AdamW",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Buffer",
     "Constant",
     "CosineAnnealingLR",
     "CrossEntropyLoss",
     "Dropout",
+    "Embedding",
     "ExponentialLR",
+    "Flatten",
+    "GroupNorm",
     "HuberLoss",
     "Identity",
+    "InstanceNorm2d",
     "InverseTimeLR",
     "KLDivLoss",
     "L1Loss",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
+    "LearnedPositions",
     "Linear",
     "LinearWarmup",
     "LogSoftmax",
@@ -97,6 +115,7 @@ __all__ = [
     "Origin",
     "Parallel",
     "Penalty",
+    "RMSNorm",
     "RMSprop",
     "ReLU",
     "Record",
@@ -115,6 +134,7 @@ __all__ = [
     "TargetKind",
     "Update",
     "Weights",
+    "ZeroPad2d",
     "exact",
     "joint_system",
 ]

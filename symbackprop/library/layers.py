@@ -322,15 +322,19 @@ def require_sizes(layer: Layer, *names: str) -> None:
     """
     for name in names:
         value = getattr(layer, name)
-        plain = isinstance(value, int | str | sp.Expr) and not isinstance(value, bool)
-        try:
-            if plain:
-                size(value)
-                continue
-        except ShapeError:
-            pass
-        raise ModelError(
-            f"{name}={value!r} is not a size",
-            where=type(layer).__name__,
-            remedy=f"give {name} a whole number from 1 up, or a name such as 'D'",
-        )
+        if not value or not all(map(_is_size, _listed(value))):
+            raise ModelError(
+                f"{name}={value!r} is not a size",
+                where=type(layer).__name__,
+                remedy=f"give {name} a whole number from 1 up, or a name such as 'D'",
+            )
+
+
+def _is_size(value: Any) -> bool:
+    if not isinstance(value, int | str | sp.Expr) or isinstance(value, bool):
+        return False
+    try:
+        size(value)
+    except ShapeError:
+        return False
+    return True

@@ -184,3 +184,21 @@ def require_dim(record: Record, name: str) -> None:
             where=type(record).__name__,
             remedy=f"use {name}=-1 for the last axis",
         )
+
+
+def refuse_all_but(record: Record, **defaults: Any) -> None:
+    """Require arguments of PyTorch that are not supported to have their defaults.
+
+    Raises
+    ------
+    OptionError
+        If one has another value.
+    """
+    for name, default in defaults.items():
+        value = getattr(record, name)
+        if value != default:
+            raise OptionError(
+                f"{name}={value!r} is not supported",
+                where=type(record).__name__,
+                remedy=f"leave it at {name}={default!r}",
+            )

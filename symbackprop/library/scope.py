@@ -181,7 +181,9 @@ class Scope:
 def _latex(letter: str, place: str) -> str:
     """A letter with its index below and the layer above; empty where the name says it all."""
     base, _, below = letter.partition("_")
-    if len(base) > 1:
+    if base.endswith("hat") and len(base) == 4:
+        base = rf"\hat{{{base[0]}}}"
+    elif len(base) > 1:
         return ""
     return base + (f"_{{{below}}}" if below else "") + f"^{{({place})}}"
 

@@ -17,7 +17,16 @@ from typing import Any
 import numpy as np
 
 from symbackprop.language import Domain, Role, System
-from symbackprop.library import Layer, Loss, Network, Origin, Parallel, Residual, Sequential
+from symbackprop.library import (
+    Layer,
+    LearnedPositions,
+    Loss,
+    Network,
+    Origin,
+    Parallel,
+    Residual,
+    Sequential,
+)
 from symbackprop.library.records import Record, exact
 from symbackprop.verify.autograd import TorchReader
 from symbackprop.verify.evaluate import Sizes
@@ -140,6 +149,16 @@ def _(network: Network) -> Any:
     return torch.nn.Sequential(*(built(layer) for layer in network))
 
 
+@built.register
+def _(layer: LearnedPositions) -> Any:
+    import torch
+
+    table = torch.empty(layer.torch_arguments()["length"], layer.torch_arguments()["dim"])
+    module = torch.nn.Module()
+    module.register_parameter("weight", torch.nn.Parameter(torch.nn.init.normal_(table, std=0.02)))
+    return module
+
+
 @dataclass(frozen=True)
 class Call:
     """A layer with its module, about to be called.
@@ -205,6 +224,11 @@ def _(layer: Parallel, call: Call, x: Any) -> Any:
     return torch.cat(branches, layer.dim) if layer.join == "concat" else sum(branches)
 
 
+@forward.register
+def _(layer: LearnedPositions, call: Call, x: Any) -> Any:
+    return x + call.module.weight[: x.shape[-2]]
+
+
 @singledispatch
 def compared(loss: Loss, module: Any, prediction: Any, tensors: Mapping[str, Any]) -> Any:
     """What a loss's module makes of a prediction."""
@@ -230,7 +254,8 @@ def _install(module: Any, network: Network, tensors: Mapping[str, Any]) -> dict[
         assert module.get_parameter(key).shape == leaves[name].shape, key  # noqa: S101
         setattr(module.get_submodule(owner), own, leaves[name])
     for key, name in network.buffer_names.items():
-        module.get_buffer(key).copy_(tensors[name])
+        if name in tensors:  # evaluation does not need them all
+            module.get_buffer(key).copy_(tensors[name])
     return leaves
 
 
