@@ -7,12 +7,14 @@ derivations, checks against PyTorch, losses. ``tests/test_docs.py`` keeps it tru
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import sympy as sp
 
 import symbackprop as sb
+from symbackprop.library.activations import Activation, AlongAxis
 from symbackprop.typeset import Detail
 
 PAGE = Path(__file__).with_name("document.md")
@@ -209,7 +211,7 @@ def whole() -> str:
             "2.1 Neural networks (神经网络基础)",
             "A neuron weighs its inputs, adds them up and applies an activation; losses measure "
             "the error; optimizers change the parameters. The equations stand in section 4. "
-            f"Activations here: {names(sb.LAYERS, without='Linear')}. "
+            f"Activations here: {names(activations())}. "
             f"Losses: {names(sb.LOSSES)}. Optimizers: {names(sb.OPTIMIZERS)}.",
         ),
         section(
@@ -303,9 +305,15 @@ def whole() -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def names(registry: dict[str, type], without: str = "") -> str:
-    """The names in a registry, as a sentence part."""
-    return ", ".join(f"`{name}`" for name in registry if name != without)
+def names(listed: Iterable[str]) -> str:
+    """Names as a sentence part."""
+    return ", ".join(f"`{name}`" for name in listed)
+
+
+def activations() -> list[str]:
+    """The layers that are activations."""
+    kinds = (Activation, AlongAxis)
+    return [name for name, layer in sb.LAYERS.items() if issubclass(layer, kinds)]
 
 
 if __name__ == "__main__":

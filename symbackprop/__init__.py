@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from symbackprop.calculus import Step as Step
     from symbackprop.derivation import Derivation as Derivation
     from symbackprop.derivation import derive as derive
+    from symbackprop.derivation import hessian as hessian
+    from symbackprop.derivation import hvp as hvp
+    from symbackprop.derivation import jacobian as jacobian
     from symbackprop.errors import SymbackpropError as SymbackpropError
     from symbackprop.errors import VerificationError as VerificationError
     from symbackprop.language import *  # noqa: F403 (the language is the package's vocabulary)
@@ -38,6 +41,9 @@ _HOMES = {
     "SymbackpropError": "errors",
     "VerificationError": "errors",
     "derive": "derivation",
+    "hessian": "derivation",
+    "hvp": "derivation",
+    "jacobian": "derivation",
     "latex_equation": "typeset",
     "text_equation": "typeset",
 }

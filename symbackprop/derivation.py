@@ -15,7 +15,15 @@ from typing import Any, Literal
 
 from sympy.core.function import AppliedUndef
 
-from symbackprop.calculus import Backward, Step, derive_backward
+from symbackprop.calculus import (
+    Backward,
+    Step,
+    derive_backward,
+    derive_hessian,
+    derive_hvp,
+    derive_jacobian,
+    scalarised,
+)
 from symbackprop.compile import (
     BACKENDS,
     CompiledFunction,
@@ -69,7 +77,7 @@ class Equations(Mapping[str, DerivedEquation]):
             equation.rhs,
             equation.base,
             self._backward.tensors,
-            str(self._backward.system.objective),
+            self._backward.of,
         )
 
     def __iter__(self) -> Iterator[str]:
@@ -219,8 +227,10 @@ class Derivation:
                 expr.atoms(AppliedUndef) for e in self.system.equations for expr in e.expressions
             )
             backends = () if open_ended else tuple(BACKENDS)
-        compiled = {backend: self.compile(backend, dtype="float64") for backend in backends}
-        return verify_backward(self.backward, compiled, seed=seed, sizes=sizes)
+        # A Jacobian is checked as the gradient of a sum with random weights.
+        checked = scalarised(self.backward)
+        compiled = {name: compile_backward(checked, name, dtype="float64") for name in backends}
+        return verify_backward(checked, compiled, seed=seed, sizes=sizes)
 
     def _repr_latex_(self) -> str:
         return self.latex()
@@ -246,10 +256,91 @@ def derive(system: System, wrt: Sequence[str] | None = None) -> Derivation:
     UnknownNameError
         If a name in `wrt` is not in the system.
     """
+    _require_system(system)
+    wrt = (wrt,) if isinstance(wrt, str) else wrt
+    return Derivation(derive_backward(system, wrt))
+
+
+def jacobian(system: System, of: str, wrt: str | Sequence[str]) -> Derivation:
+    """Derive the derivatives of every element of one tensor by every element of others.
+
+    Parameters
+    ----------
+    system
+        Equations, with or without an objective.
+    of
+        The name of an intermediate, such as a softmax ``p``.
+    wrt
+        Names of the tensors to differentiate by, or a single name.
+
+    Returns
+    -------
+    Derivation
+        ``d.gradients[name]`` is ``∂of[…]/∂name[…]``, the indices of `of` first; Kronecker
+        deltas stay, so that what is diagonal is written so. Compiled, it returns the
+        tensor and the Jacobians, of shape ``(*of.shape, *wrt.shape)``.
+
+    Raises
+    ------
+    EquationError
+        If it is no system, `of` is not computed by an equation, or a name is of labels.
+    UnknownNameError
+        If a name is not in the system.
+
+    Examples
+    --------
+    >>> from symbackprop.library import Linear, MSELoss, Sequential, Sigmoid
+    >>> system = Sequential(Linear("D", "K"), Sigmoid()).system(MSELoss())
+    >>> print(jacobian(system, "a1", "z1").gradients["z1"])
+    ∂a1[n,j]/∂z1[m,l] = a1[m,j]·(1 − a1[m,j])·[j = l]·[m = n]
+    """
+    _require_system(system)
+    return Derivation(derive_jacobian(system, of, [wrt] if isinstance(wrt, str) else wrt))
+
+
+def hessian(system: System, name: str, other: str | None = None) -> Derivation:
+    """Derive the second derivatives of a system's objective by one tensor, or by two.
+
+    Returns
+    -------
+    Derivation
+        The Jacobian of the gradient by `name`; ``d.gradients[other or name]`` is
+        ``∂²L/∂name[…]∂other[…]``. See `jacobian`.
+
+    Raises
+    ------
+    EquationError
+        If it is no system, has no objective, or a name is of labels.
+    UnknownNameError
+        If a name is not in the system.
+    """
+    _require_system(system)
+    return Derivation(derive_hessian(system, name, other))
+
+
+def hvp(system: System, name: str) -> Derivation:
+    """Derive the product of the Hessian by `name` with a tensor ``v``, a new input.
+
+    Returns
+    -------
+    Derivation
+        ``d.gradients[name]`` is ``Σ ∂²L/∂name∂name·v``, of the shape of `name`; no
+        Hessian is formed.
+
+    Raises
+    ------
+    EquationError
+        If it is no system, has no objective, or the name is of labels.
+    UnknownNameError
+        If the name is not in the system.
+    """
+    _require_system(system)
+    return Derivation(derive_hvp(system, name))
+
+
+def _require_system(system: System) -> None:
     if not isinstance(system, System):
         raise EquationError(
             f"a {type(system).__name__} cannot be derived: it is not a system of equations",
             remedy="give a network its loss, net.system(sb.MSELoss()), or build a sb.System",
         )
-    wrt = (wrt,) if isinstance(wrt, str) else wrt
-    return Derivation(derive_backward(system, wrt))

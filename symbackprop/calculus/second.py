@@ -6,6 +6,8 @@ The Hessian is the Jacobian of the gradient; a Hessian-vector product is the gra
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import sympy as sp
 
 from symbackprop.calculus.records import Backward
@@ -24,11 +26,19 @@ def gradient_system(backward: Backward) -> System:
     derived = [*backward.adjoints.values(), *backward.gradients.values()]
     equations = {equation.name: equation for equation in (*backward.system.equations, *derived)}
     tensors = [
-        tensor
+        _named_for_itself(tensor, backward)
         for name, tensor in backward.tensors.items()
         if tensor.role is not Role.INTERMEDIATE or name in equations
     ]
     return System(equations.values(), tensors, minimize=None, facts=backward.system.facts)
+
+
+def _named_for_itself(tensor: Tensor, backward: Backward) -> Tensor:
+    """An adjoint that says of what it is the derivative: that is no longer the objective."""
+    if not tensor.adjoint_of or tensor.derivative_of:
+        return tensor
+    short = backward.tensors[tensor.adjoint_of].error_symbol
+    return replace(tensor, derivative_of=backward.of, latex=short)
 
 
 def derive_hessian(system: System, name: str, other: str | None = None) -> Backward:
@@ -105,7 +115,8 @@ def scalarised(backward: Backward) -> Backward:
     between = dict(backward.adjoints)
     for name, jacobian in backward.gradients.items():
         own = jacobian.indices[len(backward.outputs) :]
-        row = Tensor(fresh_name(tensors, [f"d{name}"]), own, adjoint_of=name)
+        adjoint = fresh_name(tensors, [f"d{name}"])
+        row = Tensor(adjoint, own, adjoint_of=name, derivative_of=whole.name)
         tensors[row.name] = row
         between[jacobian.name] = jacobian
         gradients[name] = Equation(row.element, sp.Sum(jacobian.lhs * g.element, *bound))

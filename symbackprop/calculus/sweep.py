@@ -42,7 +42,6 @@ from symbackprop.calculus.views import EquationView, Rewriting, StepView
 from symbackprop.errors import EquationError
 from symbackprop.language import (
     Domain,
-    Role,
     System,
     Tensor,
     fresh_name,
@@ -235,7 +234,9 @@ class _Sweep:
             new = f"d{new}"
         taken.add(new)
         indices = (*self.outputs, *self._letters_beside(primal.indices))
-        tensor = Tensor(new, indices, Role.INTERMEDIATE, adjoint_of=name)
+        # Derivatives of a derivative are told apart from those of the first objective.
+        second = self.outputs or any(t.adjoint_of for t in self.system.tensors.values())
+        tensor = Tensor(new, indices, adjoint_of=name, derivative_of=self.of if second else "")
         self.context.shapes[new] = tensor.shape
         return _Adjoint(tensor, Access(new, tuple(to_index(idx) for idx in indices)))
 

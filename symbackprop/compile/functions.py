@@ -68,9 +68,14 @@ class CompiledFunction(CompiledModule):
         The emitted module.
     prediction
         The name of the tensor that `predict` computes; None if there is none.
+    entry
+        The function of the module that is called; of a Jacobian,
+        ``value_and_jacobian``, which returns the tensor that is differentiated and its
+        derivatives.
     """
 
     prediction: str | None = None
+    entry: str = "loss_and_gradients"
 
     def __call__(self, values: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         """The objective and its gradients by name.
@@ -87,7 +92,7 @@ class CompiledFunction(CompiledModule):
         UnknownNameError, ShapeError, DataError
             If a value is missing, unknown, of another shape, or not of the right kind.
         """
-        loss, gradients = self._call("loss_and_gradients", values)
+        loss, gradients = self._call(self.entry, values)
         results = self._results(values, {"": loss} | {f"d{n}": g for n, g in gradients.items()})
         return results.pop(""), {name: results[f"d{name}"] for name in gradients}
 
@@ -177,9 +182,12 @@ def compile_backward(
         functions.append(prediction_function(backward.system, predicted))
     names = ", ".join(backward.gradients)
     summary = f"The objective and its gradients by {names}."
+    if backward.outputs:
+        summary = f"{backward.of} and its derivatives by {names}."
     module = write_module(functions, engine.backend, dtype, one_line(summary))
     compiled = CompiledFunction(module, engine, backward.tensors)
     compiled.prediction = predicted
+    compiled.entry = functions[0].name
     return compiled
 
 
@@ -307,18 +315,14 @@ def _in_order(equations: Sequence[Equation]) -> tuple[Equation, ...]:
 
 def gradient_function(backward: Backward) -> Function:
     """The function that computes objective and gradients."""
-    objective = str(backward.system.objective)
     equations, origins = backward_equations(backward)
     gradients = {name: equation.name for name, equation in backward.gradients.items()}
-    outputs = (objective, *gradients.values())
+    outputs = (backward.of, *gradients.values())
     program = Program(equations, by_role(backward.tensors), outputs, origins)
-    return Function(
-        "loss_and_gradients",
-        "The objective, and its gradients by name.",
-        lower(program),
-        Returned((objective,), gradients),
-        objective,
-    )
+    name, summary = "loss_and_gradients", "The objective, and its gradients by name."
+    if backward.outputs:
+        name, summary = "value_and_jacobian", "The tensor, and its derivatives by name."
+    return Function(name, summary, lower(program), Returned((backward.of,), gradients), backward.of)
 
 
 def prediction_function(system: System, prediction: str) -> Function:

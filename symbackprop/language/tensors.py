@@ -59,6 +59,9 @@ class Tensor:
     adjoint_of
         The tensor by which this one is the objective's derivative: ``dW1`` holds
         ∂L/∂W1 and has ``adjoint_of="W1"``.
+    derivative_of
+        The tensor of which this is a derivative; the objective when empty. The indices
+        of that tensor come first.
     value
         A hyperparameter's default.
     keep
@@ -73,6 +76,7 @@ class Tensor:
     latex: str = ""
     error_symbol: str = ""
     adjoint_of: str = ""
+    derivative_of: str = ""
     value: float | None = None
     keep: sp.Expr | None = None
 

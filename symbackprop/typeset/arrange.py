@@ -92,11 +92,18 @@ def symbol_formula(
     if not tensor.adjoint_of:
         return Element(tensor_glyph(tensor), positions)
     primal = context.tensors[tensor.adjoint_of]
-    if abbreviate and primal.error_symbol:
-        return Element(latex_glyph(primal.error_symbol), positions)
-    named = context.tensors.get(context.objective)
-    objective = tensor_glyph(named) if named else glyph(context.objective)
-    return Partial(objective, symbol_formula(primal, context, positions))
+    short = tensor.latex or ("" if tensor.derivative_of else primal.error_symbol)
+    if abbreviate and short:
+        return Element(latex_glyph(short), positions)
+    named = context.tensors.get(tensor.derivative_of or context.objective)
+    if named is None:
+        above: Formula = Element(glyph(context.objective))
+        own = positions
+    else:
+        rank = len(named.indices) if positions else 0
+        above = symbol_formula(named, context, positions[:rank], abbreviate=False)
+        own = positions[rank:]
+    return Partial(above, symbol_formula(primal, context, own))
 
 
 class _Arranger:

@@ -32,9 +32,12 @@ class Element:
 
 @dataclass(frozen=True)
 class Partial:
-    """The derivative of the objective by an element."""
+    """The derivative of the objective, or of an element, by an element.
 
-    objective: Glyph
+    The derivative of a derivative is a second derivative: its `objective` is a `Partial`.
+    """
+
+    objective: Formula
     of: Formula
 
 

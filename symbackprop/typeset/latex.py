@@ -77,7 +77,10 @@ def _(formula: Partial) -> str:
     below = latex(formula.of)
     if isinstance(formula.of, Partial):
         below = rf"\left({below}\right)"
-    return rf"\frac{{\partial {formula.objective.latex()}}}{{\partial {below}}}"
+    if isinstance(formula.objective, Partial):
+        above, first = latex(formula.objective.objective), latex(formula.objective.of)
+        return rf"\frac{{\partial^2 {above}}}{{\partial {first} \, \partial {below}}}"
+    return rf"\frac{{\partial {latex(formula.objective)}}}{{\partial {below}}}"
 
 
 @latex.register

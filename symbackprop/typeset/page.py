@@ -104,7 +104,7 @@ class PageWriter:
         self, backward: Backward, notation: Notation = "index", convention: Convention = "row"
     ) -> None:
         self._backward = backward
-        self.objective = backward.system.objective or "L"
+        self.objective = backward.of
         self.equations = EquationWriter(backward.tensors, notation, convention, self.objective)
 
     def page(self, detail: Detail) -> Page:

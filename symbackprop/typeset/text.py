@@ -55,7 +55,10 @@ def _(formula: Element) -> str:
 def _(formula: Partial) -> str:
     below = text(formula.of)
     below = f"({below})" if isinstance(formula.of, Partial) else below
-    return f"∂{formula.objective.text}/∂{below}"
+    if isinstance(formula.objective, Partial):
+        above, first = text(formula.objective.objective), text(formula.objective.of)
+        return f"∂²{above}/∂{first}∂{below}"
+    return f"∂{text(formula.objective)}/∂{below}"
 
 
 @text.register
