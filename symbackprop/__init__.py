@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from symbackprop.derivation import jacobian as jacobian
     from symbackprop.errors import SymbackpropError as SymbackpropError
     from symbackprop.errors import VerificationError as VerificationError
+    from symbackprop.interop.equation_text import load as load
+    from symbackprop.interop.equation_text import parse_system as parse_system
     from symbackprop.language import *  # noqa: F403 (the language is the package's vocabulary)
     from symbackprop.library import *  # noqa: F403 (and so are layers, losses and optimizers)
     from symbackprop.typeset import latex_equation as latex_equation
@@ -45,6 +47,8 @@ _HOMES = {
     "hvp": "derivation",
     "jacobian": "derivation",
     "latex_equation": "typeset",
+    "load": "interop.equation_text",
+    "parse_system": "interop.equation_text",
     "text_equation": "typeset",
 }
 

@@ -59,7 +59,9 @@ class UnknownNameError(SymbackpropError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str = "") -> None:
         choices = sorted(known)
-        close = get_close_matches(name, choices, n=1, cutoff=_SIMILAR)
+        close = get_close_matches(name, choices, n=1, cutoff=_SIMILAR) or [
+            choice for choice in choices if choice.casefold() == name.casefold()
+        ]
         listed = ", ".join(choices) if choices else "none"
         remedy = f"did you mean {close[0]!r}? " if close else ""
         super().__init__(f"unknown {kind} {name!r}", where=where, remedy=f"{remedy}known: {listed}")

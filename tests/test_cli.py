@@ -313,7 +313,7 @@ def test_verify_shows_a_row_per_gradient_and_oracle():
 
 def test_verify_exits_with_1_if_a_row_fails(monkeypatch):
     class Wrong:
-        def verify(self):
+        def verify(self, seed, sizes):
             return Report([Row("W1", "equations", "autograd", 0.5, 1e-10)])
 
     monkeypatch.setattr("symbp.verify.derive", lambda system: Wrong())

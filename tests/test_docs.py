@@ -78,7 +78,7 @@ def _blocks(language: str) -> list[str]:
 
 
 def test_the_derivations_in_the_readme_are_what_is_printed() -> None:
-    (shown,), (formulas,) = _blocks("text"), _blocks("math")
+    (shown, _), (formulas,) = _blocks("text"), _blocks("math")
     printed = CliRunner().invoke(cli, ["derive"]).stdout
     assert shown in printed
     (command,) = re.findall(r"^\(`symbp (.*)`\):$", (ROOT / "README.md").read_text("utf-8"), re.M)
@@ -91,7 +91,8 @@ def test_the_derivations_in_the_readme_are_what_is_printed() -> None:
 def test_the_commands_in_the_readme_are_understood(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # one of them writes a file
+    monkeypatch.chdir(tmp_path)  # one of them writes a file, and one reads what is shown
+    (tmp_path / "softmax.eqs").write_text(_blocks("text")[1], "utf-8")
     lines = [line[2:] for block in _blocks("console") for line in block.splitlines()]
     commands = [shlex.split(line, comments=True) for line in lines]
     makefile = (ROOT / "Makefile").read_text("utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from symbackprop.errors import OptionError
+from symbackprop.interop.equation_text import load
 from symbackprop.interop.model_text import read_all, read_one
 from symbackprop.language import System
 from symbackprop.library import LAYERS, LOSSES, Sequential
@@ -21,18 +23,48 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 #: The network and the loss of the document this project follows.
 MODEL = "Linear(10, 20) ReLU Linear(20, 1)"
 LOSS = "MSELoss"
+# A positive whole number that no size is above.
+_NUMBER = re.compile(r"0*[1-9][0-9]{0,8}")
 
 
 def network_options(command: Command) -> Command:
     """The argument MODEL and the option --loss."""
     loss = click.option(
         "--loss",
-        default=LOSS,
-        show_default=True,
         metavar="LOSS",
-        help="The loss, such as CrossEntropyLoss(label_smoothing=0.1).",
+        help=f"The loss of a network, such as CrossEntropyLoss(label_smoothing=0.1); by default "
+        f"{LOSS}.",
     )
     return click.argument("model", default=MODEL)(loss(command))
+
+
+def size_option(command: Command) -> Command:
+    """The option --size."""
+    return click.option(
+        "--size",
+        "sizes",
+        multiple=True,
+        metavar="NAME=NUMBER",
+        callback=_sizes,
+        help="A number for a size that is left open, such as N=7; may be repeated.",
+    )(command)
+
+
+def _sizes(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, int]:
+    """The sizes that ``N=7`` and so on say."""
+    found: dict[str, int] = {}
+    for text in given:
+        name, number = (part.strip() for part in (*text.split("=", 1), "")[:2])
+        if not name or not _NUMBER.fullmatch(number):
+            raise OptionError(
+                f"{text!r} gives no size a number",
+                where="--size",
+                remedy="write a name and a positive whole number, as in --size N=7",
+            )
+        if name in found:
+            raise OptionError(f"size {name} is given twice", where="--size", remedy="give it once")
+        found[name] = int(number)
+    return found
 
 
 def output_option(command: Command) -> Command:
@@ -50,9 +82,28 @@ def read_network(text: str) -> Sequential:
     return Sequential(*read_all(text, LAYERS))
 
 
-def read_system(model: str, loss: str) -> System:
-    """The equations of a network with a loss."""
-    return read_network(model).system(read_one(loss, LOSSES))
+def read_system(model: str, loss: str | None) -> System:
+    """The equations of a network with a loss, or those of an equation file.
+
+    Raises
+    ------
+    OptionError
+        If an equation file is given a loss.
+    """
+    if not is_equation_file(model):
+        return read_network(model).system(read_one(loss or LOSS, LOSSES))
+    if loss is not None:
+        raise OptionError(
+            "an equation file says itself what is minimized, so there is no loss to choose",
+            where="--loss",
+            remedy="leave --loss out",
+        )
+    return load(model)
+
+
+def is_equation_file(model: str) -> bool:
+    """Whether MODEL is the path of an equation file, rather than a network."""
+    return model.lower().endswith(".eqs")
 
 
 def deliver(text: str, output: Path | None) -> None:

@@ -26,7 +26,7 @@ class Request:
     """The command's argument and options."""
 
     model: str
-    loss: str
+    loss: str | None
     wrt: tuple[str, ...]
     notation: Notation
     style: str
@@ -66,9 +66,10 @@ class Request:
 )
 @output_option
 def command(**options: Any) -> None:
-    """Derive the gradients of a network, step by step.
+    """Derive the gradients of a network or of an equation file, step by step.
 
-    MODEL is a network as in PyTorch, layer after layer; sizes may be left open.
+    MODEL is a network as in PyTorch, layer after layer; sizes may be left open. Or it
+    is the path of an equation file, whose name ends in .eqs.
 
     \b
     Examples:
@@ -76,6 +77,7 @@ def command(**options: Any) -> None:
       symbp derive "Linear(D, H) Sigmoid Linear(H, K)" --loss CrossEntropyLoss
       symbp derive "Linear(4, 3) Tanh" --wrt W1 --wrt x --steps all
       symbp derive --format latex --notation index -o gradients.tex
+      symbp derive attention.eqs --wrt Q --notation index
     """
     deliver(_written(Request(**options)), options["output"])
 

@@ -1,4 +1,4 @@
-"""``symbp emit``: a module that computes a network's loss and gradients on its own."""
+"""``symbp emit``: a module that computes a loss and its gradients on its own."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ from symbp.common import deliver, network_options, output_option, read_system
     help="The only library that the module needs.",
 )
 @output_option
-def command(model: str, loss: str, backend: str, output: Path | None) -> None:
+def command(model: str, loss: str | None, backend: str, output: Path | None) -> None:
     """Write a readable module with the loss and all gradients of a network.
 
-    The module runs without symbackprop: it imports NumPy alone, or PyTorch alone,
-    and uses no automatic differentiation.
+    MODEL is a network as in PyTorch, or the path of an equation file, FILE.eqs. The
+    module runs without symbackprop: it imports NumPy alone, or PyTorch alone, and uses
+    no automatic differentiation.
 
     \b
     Examples:
       symbp emit --backend numpy
       symbp emit "Linear(D, 3)" --loss CrossEntropyLoss --backend torch -o model.py
+      symbp emit attention.eqs -o attention.py
     """
     deliver(derive(read_system(model, loss)).compile(backend).source, output)

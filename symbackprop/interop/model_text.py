@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput, v_args
 
 from symbackprop.errors import ModelError, SymbackpropError, UnknownNameError
+from symbackprop.interop.pointing import pointer
 from symbackprop.library.records import Registry
 
 T = TypeVar("T")
@@ -52,8 +53,6 @@ _TERMINALS = {
     "EQUAL": "'='",
     "$END": "the end",
 }
-_WIDEST = 72
-_INDENT = " " * len("  in: ")
 
 
 @dataclass(frozen=True)
@@ -169,7 +168,7 @@ def read_one(text: str, registry: Registry[type[T]]) -> T:
     if more:
         raise ModelError(
             f"one {registry.kind} is needed, not {1 + len(more)}",
-            where=_pointer(text, more[0].position),
+            where=pointer(text, more[0].position),
             remedy=f"keep one {registry.kind}, with its arguments in parentheses",
         )
     return read_all(text, registry)[0]
@@ -179,7 +178,7 @@ def read_one(text: str, registry: Registry[type[T]]) -> T:
 
 
 def _make(call: Call, registry: Registry[type[T]], text: str) -> T:
-    where = _pointer(text, call.position)
+    where = pointer(text, call.position)
     if call.name not in registry:
         raise UnknownNameError(registry.kind, call.name, registry, where=where)
     factory = registry[call.name]
@@ -249,18 +248,6 @@ def _unreadable(text: str, error: UnexpectedInput) -> ModelError:
     wanted = " or ".join(sorted(_TERMINALS[name] for name in expected or () if name in _TERMINALS))
     return ModelError(
         f"the text cannot be read: expected {wanted}, found {found}",
-        where=_pointer(text, position),
+        where=pointer(text, position),
         remedy='write names and arguments, as in "Linear(10, 20) ReLU Linear(20, 1)"',
     )
-
-
-def _pointer(text: str, position: int) -> str:
-    """The line of the text that holds a position, with a caret under it."""
-    start = text.rfind("\n", 0, position) + 1
-    stop = text.find("\n", position)
-    line = text[start : stop if stop >= 0 else len(text)].replace("\t", " ")
-    column = position - start
-    number = text.count("\n", 0, start) + 1
-    cut = max(0, column - _WIDEST // 2)
-    shown = line[cut : cut + _WIDEST]
-    return f"{shown}   (line {number}, column {column + 1})\n{_INDENT}{' ' * (column - cut)}^"
