@@ -45,6 +45,13 @@ class Argument:
         self._shape = tuple(map(_extent, tensor.shape))
         self._classes = None if tensor.classes is None else _extent(tensor.classes)
         self._host = is_host(tensor)
+        self._expressions = {
+            str(extent): extent
+            for extent in tensor.shape
+            if not extent.is_Integer and not extent.is_Symbol
+        }
+        # What they are at the sizes met so far: SymPy is not asked again.
+        self._known: dict[tuple[int | None, ...], dict[str, int]] = {}
 
     def value(self, values: Mapping[str, Any], sizes: dict[str, int]) -> Any:
         """The value given for it, or its default, checked and converted.
@@ -91,13 +98,37 @@ class Argument:
             for extent, actual in zip(self._shape, shape, strict=True)
         ):
             return
+        raise self._shape_error(shape, sizes)
+
+    def check_expressions(self, array: Any, sizes: dict[str, int]) -> None:
+        """Check the axes whose sizes are made of others, once all arguments were seen.
+
+        Raises
+        ------
+        ShapeError
+            If an axis does not fit.
+        """
+        if not self._expressions:
+            return
+        symbols = sorted(
+            {symbol.name for extent in self._expressions.values() for symbol in extent.free_symbols}
+        )
+        at = tuple(sizes.get(symbol) for symbol in symbols)
+        if at not in self._known:
+            self._known[at] = _evaluated(self._expressions, sizes)
+        expected = self._known[at]
+        for extent, actual in zip(self._shape, array.shape, strict=True):
+            if isinstance(extent, str) and expected.get(extent, actual) != actual:
+                raise self._shape_error(tuple(array.shape), {**sizes, **expected})
+
+    def _shape_error(self, shape: tuple[int, ...], sizes: Mapping[str, int]) -> ShapeError:
         concrete = tuple(sizes.get(e, e) if isinstance(e, str) else e for e in self._shape)
         expected, rank = _shape_text(self._shape), len(self._shape)
         if concrete != self._shape:
             expected += f" = {_shape_text(concrete)}"
         element = self._tensor.element
         axes = "1 axis" if rank == 1 else f"{rank} axes"
-        raise ShapeError(
+        return ShapeError(
             f"{self.name!r} has shape {shape}, expected {expected}",
             where=str(element),
             remedy=f"transpose or cut it to fit {element}"
@@ -156,7 +187,22 @@ def bind(
         if name not in allowed:
             raise UnknownNameError("tensor", name, allowed, where="the values that were given")
     sizes: dict[str, int] = {}
-    return [argument.value(values, sizes) for argument in arguments]
+    arrays = [argument.value(values, sizes) for argument in arguments]
+    for argument, array in zip(arguments, arrays, strict=True):
+        argument.check_expressions(array, sizes)
+    return arrays
+
+
+def _evaluated(extents: Mapping[str, sp.Expr], sizes: Mapping[str, int]) -> dict[str, int]:
+    """The expressions all of whose sizes are known."""
+    found: dict[str, int] = {}
+    for written, extent in extents.items():
+        value = extent.xreplace(
+            {s: sp.Integer(sizes[s.name]) for s in extent.free_symbols if s.name in sizes}
+        )
+        if value.is_Integer:
+            found[written] = int(value)
+    return found
 
 
 def _extent(extent: sp.Expr) -> Extent:

@@ -28,6 +28,9 @@ class Backend(ABC):
     #: How the module's ``DTYPE`` is written, by name of the dtype.
     dtypes: ClassVar[Mapping[str, str]]
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
+    #: The helpers ``_window`` and ``_put``: reading at, and adding up at, affine places.
+    window: ClassVar[str]
+    put: ClassVar[str]
 
     def spelling(self, primitive: str) -> Spelling:
         """How a primitive is written.
@@ -103,6 +106,10 @@ class Backend(ABC):
     @abstractmethod
     def scattered(self, values: str, labels: str, extent: str) -> Spelling:
         """Rows of values added up at the labels of their leading axes."""
+
+    @abstractmethod
+    def joined(self, arrays: str, axis: int) -> str:
+        """Arrays side by side along an axis."""
 
     # --- arrays ---------------------------------------------------------------------
 

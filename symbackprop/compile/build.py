@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from symbackprop.calculus.nodes import ONE
-from symbackprop.compile.plan import Constant, Load, Map, Reduce, Value
+from symbackprop.calculus.nodes import ONE, Extent, Index, whole
+from symbackprop.compile.plan import Constant, Join, Load, Map, Put, Reduce, Value, Window
 
 ZERO = Constant(Fraction(0))
 _ONE = Constant(ONE)
@@ -40,6 +40,47 @@ def add(terms: Iterable[Value]) -> Value:
     if len(large) > 1 and small:
         return Map("add", [Map("add", _readable(large)), *_readable(small)])
     return Map("add", _readable([*large, *small]))
+
+
+def joined(terms: Sequence[Value]) -> Value | None:
+    """A sum of values that lie side by side along an axis, as one value; None of any other."""
+    if len(terms) < 2:
+        return None
+    pieces = [_piece(unsigned(term)) for term in terms]
+    found = [piece for piece in pieces if piece is not None]
+    if len(found) < len(terms) or len({axis for axis, *_ in found}) != 1:
+        return None
+    axis = found[0][0]
+    waiting = list(zip(found, terms, strict=True))
+    ordered: list[tuple[Index, Value]] = []
+    end: Extent = 0
+    while waiting:
+        following = next((w for w in waiting if whole(w[0][1] - end) == 0), None)
+        if following is None:
+            return None
+        waiting.remove(following)
+        (_, _, own, value), term = following
+        ordered.append((own, value if unsigned(term) is term else negative(value)))
+        end = whole(end + own.size)
+    if whole(end - axis.size) != 0 or len({frozenset({*v.axes} - {o}) for o, v in ordered}) != 1:
+        return None
+    return Join([value for _, value in ordered], [own for own, _ in ordered], axis)
+
+
+def _piece(term: Value) -> tuple[Index, Extent, Index, Value] | None:
+    """The axis along which a value is 0 but for one stretch; where that begins, and itself."""
+    if isinstance(term, Put) and len(term.targets) == 1:
+        ((axis, window),) = term.targets
+        if len(window.steps) == 1 and window.steps[0][1] == 1:
+            return axis, window.start, window.axes[0], term.argument
+    if isinstance(term, Load):
+        moved = [(n, p) for n, p in enumerate(term.places) if isinstance(p, Window)]
+        if len(moved) == 1 and [step for _, step in moved[0][1].steps] == [1]:
+            ((place, window),) = moved
+            own = Index(window.axes[0].name, window.extent).fresh()
+            places = (*term.places[:place], own, *term.places[place + 1 :])
+            return window.axes[0], whole(-window.start), own, Load(term.name, places)
+    return None
 
 
 def _summands(term: Value) -> list[Value]:
@@ -114,7 +155,7 @@ def select(condition: Value, yes: Value, no: Value) -> Value:
     # dtype of the arrays.
     chosen = [product([yes, Map("number", [condition])])]
     if not is_zero(no):
-        chosen.append(product([no, Map("number", [_complement(condition)])]))
+        chosen.append(product([no, Map("number", [complement(condition)])]))
     return add(chosen)
 
 
@@ -122,10 +163,11 @@ def _has_minus(value: Value) -> bool:
     return any(is_map(summand, "neg") for summand in _summands(value))
 
 
-def _complement(condition: Value) -> Value:
+def complement(condition: Value) -> Value:
+    """The condition that holds where this one does not."""
     if isinstance(condition, Map) and condition.operation in _COMPLEMENTS:
         return Map(_COMPLEMENTS[condition.operation], condition.children)
-    return Map("==", [Map("number", [condition]), ZERO])
+    return Map("not", [condition])
 
 
 def is_zero(value: Value) -> bool:

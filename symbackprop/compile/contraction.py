@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import combinations
+from math import prod
+
+import sympy as sp
 
 from symbackprop.calculus.nodes import Index
 from symbackprop.compile.build import negative, product, without_signs
@@ -61,10 +64,14 @@ def _pair(first: Value, second: Value, over: Sequence[Index]) -> Value:
 
 def _cost(pair: tuple[Value, Value]) -> int:
     """How many multiplications the pair takes."""
-    total = 1
-    for axis in {*pair[0].axes, *pair[1].axes}:
-        total *= int(axis.size) if axis.size.is_Integer else _NOMINAL
-    return total
+    return prod(nominal(axis.size) for axis in {*pair[0].axes, *pair[1].axes})
+
+
+def nominal(extent: sp.Expr) -> int:
+    """A size as a number to compare costs with; a symbol counts as a middling size."""
+    if extent.is_Integer:
+        return int(extent)
+    return int(extent.xreplace(dict.fromkeys(extent.free_symbols, sp.Integer(_NOMINAL))))
 
 
 def _repeated(value: Value, idle: Sequence[Index]) -> Value:

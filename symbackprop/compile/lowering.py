@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 from typing import TypeGuard
 
 import sympy as sp
 
 from symbackprop.calculus.nodes import (
     Access,
+    Affine,
     Bracket,
     Delta,
     Func,
@@ -18,6 +21,7 @@ from symbackprop.calculus.nodes import (
     Node,
     Place,
     Term,
+    linear,
 )
 from symbackprop.calculus.nodes import Constant as NormalConstant
 from symbackprop.calculus.normal import (
@@ -27,13 +31,17 @@ from symbackprop.calculus.normal import (
     Total,
     rename,
 )
+from symbackprop.calculus.ranges import surely_outside, surely_within
 from symbackprop.calculus.rewrite import factor
 from symbackprop.compile.build import (
     ZERO,
     add,
     both,
+    complement,
     divided,
     guarded,
+    is_map,
+    joined,
     negative,
     power,
     quotient,
@@ -45,13 +53,19 @@ from symbackprop.compile.plan import (
     Constant,
     Load,
     Map,
+    Places,
     PlanPlace,
     Positions,
+    Put,
     Reduce,
     Scatter,
     Size,
+    Spread,
     Value,
+    window,
 )
+from symbackprop.compile.putting import Product, contracted, opened, reread, solved
+from symbackprop.compile.stores import Store
 from symbackprop.language import PRIMITIVES, Role, Tensor
 
 _MIRRORED = {">": "<", ">=": "<=", "==": "==", "!=": "!="}
@@ -66,11 +80,21 @@ class Lowering:
         Every tensor by name.
     hosts
         The scalars that are plain Python numbers rather than arrays.
+    stores
+        The tensors that are kept with elements outside their range, by name.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor], hosts: Iterable[str]) -> None:
+    def __init__(
+        self,
+        tensors: Mapping[str, Tensor],
+        hosts: Iterable[str],
+        stores: Mapping[str, Store] = MappingProxyType({}),
+    ) -> None:
         self._tensors = tensors
+        self._stores = stores
         self.hosts = set(hosts)
+        #: The index of a recurrence, while its equations are lowered.
+        self.running: Index | None = None
 
     def value(self, expr: Poly) -> Value:
         """The value of an expression."""
@@ -78,24 +102,33 @@ class Lowering:
         choice = self._choice(expr)
         if choice is not None and (joint == expr or _is_simple(choice)):
             return choice
-        return add(self._term(term) for term in self._joined(joint).terms)
+        summands = [self._term(term) for term in self._joined(joint).terms]
+        return joined(summands) or add(summands)
 
     def _choice(self, expr: Poly) -> Value | None:
         """``[c]·u + [not c]·v`` as one selection between u and v."""
-        for term in expr.terms:
-            for base, _ in term.factors:
-                if isinstance(base, Bracket) and base.relation in (">", "=="):
-                    yes = [t for t in expr.terms if base in t.children]
-                    no = [t for t in expr.terms if base.negation in t.children]
-                    if no:
-                        return self._chosen(expr, base, yes, no)
+        fails: Node
+        for base in dict.fromkeys(base for term in expr.terms for base in term.children):
+            if isinstance(base, Bracket) and base.relation in (">", "=="):
+                holds, fails = frozenset[Node]((base,)), base.negation
+            elif isinstance(base, Group) and (denied := _denied(base)):
+                holds, fails = denied, base
+            else:
+                continue
+            yes = [t for t in expr.terms if holds <= set(t.children)]
+            no = [t for t in expr.terms if fails in t.children]
+            if yes and no:
+                return self._chosen(expr, holds, yes, fails, no)
         return None
 
-    def _chosen(self, expr: Poly, base: Bracket, yes: list[Term], no: list[Term]) -> Value:
+    def _chosen(
+        self, expr: Poly, holds: frozenset[Node], yes: list[Term], fails: Node, no: list[Term]
+    ) -> Value:
+        ordered = sorted(holds, key=lambda base: base.key)
         chosen = select(
-            self._condition(base),
-            self.value(_without(yes, base)),
-            self.value(_without(no, base.negation)),
+            both([self._condition(base) for base in ordered]),
+            self.value(_without(yes, holds)),
+            self.value(_without(no, frozenset((fails,)))),
         )
         rest = Poly(term for term in expr.terms if term not in (*yes, *no))
         return add([chosen, self.value(rest)]) if rest.terms else chosen
@@ -104,11 +137,15 @@ class Lowering:
 
     def _term(self, term: Term) -> Value:
         coefficient = term.coefficient
+        put = self._put_or_summed(Product(dict(term.factors), ()))
+        if put is not None:
+            value = quotient(abs(coefficient), [put], [])
+            return negative(value) if coefficient < 0 else value
         above: list[Value] = []
         below: list[Value] = []
         conditions: list[Value] = []
         for base, exponent in term.factors:
-            if isinstance(base, Bracket | Delta) and exponent > 0:
+            if exponent > 0 and _is_boolean(base):
                 conditions.append(self._condition(base))
                 continue
             sign, value = self._oriented(base, exponent, coefficient < 0)
@@ -172,20 +209,70 @@ class Lowering:
         over = tuple(index for index in base.indices if index in body.axes)
         return Reduce("max", body, over) if over else body
 
-    def _load(self, access: Access) -> Load:
-        places = tuple(self._place(place) for place in access.places)
-        return Load(access.name, places, host=access.name in self.hosts)
+    # --- elements -------------------------------------------------------------------
 
-    def _place(self, place: Place) -> PlanPlace:
-        return self._load(place) if isinstance(place, Access) else place
+    def _load(self, access: Access) -> Value:
+        """An element; outside its range it is what a base case says, or 0."""
+        shape = self._tensors[access.name].shape
+        store = self._stores.get(access.name)
+        if store is not None:
+            value = store.case(access.places)
+            if value is not None:
+                return self.value(value)
+        name = access.name
+        read: list[PlanPlace] = []
+        for axis, (place, extent) in enumerate(zip(access.places, shape, strict=True)):
+            inside: PlanPlace | None = self._place(place, extent)
+            if store is not None and axis == store.axis and not isinstance(inside, Index | Load):
+                assert not isinstance(place, Access)  # noqa: S101 (that is a label, a Load)
+                inside, name = store.window(place), store.name
+            if inside is None:
+                return ZERO
+            read.append(inside)
+        return Load(name, tuple(read), host=access.name in self.hosts)
+
+    def _place(self, place: Place, extent: sp.Expr) -> PlanPlace | None:
+        """Where to read along an axis; None outside it."""
+        if isinstance(place, Access):
+            label = self._load(place)
+            return label if isinstance(label, Load) else 0
+        if isinstance(place, Index) and place.size == extent:
+            return place
+        if surely_outside(place, extent):
+            return None
+        if isinstance(place, int) and surely_within(place, extent):
+            return place
+        steps, start = linear(place)
+        return window(start, steps, extent)
 
     # --- sums -----------------------------------------------------------------------
 
     def _total(self, total: Total) -> Value:
-        factors = dict(total.body.factors)
-        held = [b for b, e in factors.items() if isinstance(b, Bracket | Delta) and e > 0]
+        product = contracted(opened(total))
+        return self._put_or_summed(product) or self._summed_product(product, [])
+
+    def _put_or_summed(self, product: Product) -> Value | None:
+        """A product part of which is put somewhere; None of any other."""
+        shapes = {name: tensor.shape for name, tensor in self._tensors.items()}
+        fixed = frozenset(() if self.running is None else (self.running,))
+        product = reread(product, shapes, fixed, self._stores)
+        targets = solved(product, fixed)
+        if not targets:
+            return None
+        inner, outer = product.split(targets)
+        value = self._summed_product(inner, [])
+        over = [index for _, _, window in targets for index in window.axes]
+        missing = [index for index in over if index not in value.axes]
+        if missing:
+            value = Spread(value, (*value.axes, *missing))
+        put = Put(unsigned(value), [(index, window) for _, index, window in targets])
+        return self._summed_product(outer, [put if unsigned(value) is value else negative(put)])
+
+    def _summed_product(self, product: Product, given: Sequence[Value]) -> Value:
+        factors = product.factors
+        held = [base for base, e in factors.items() if e > 0 and _is_boolean(base)]
         conditions = [self._condition(base) for base in held]
-        above: list[Value] = []
+        above: list[Value] = list(given)
         below: list[Value] = []
         sign = 1
         for base, exponent in factors.items():
@@ -194,7 +281,9 @@ class Lowering:
             turned, value = self._oriented(base, exponent, sign < 0)
             sign *= turned
             (above if exponent > 0 else below).append(power(value, abs(exponent)))
-        result = _summed(divided(above, below), conditions, total.indices)
+        if product.coefficient != 1:
+            above.append(Constant(product.coefficient))
+        result = _summed(divided(above, below), conditions, product.indices)
         return negative(result) if sign < 0 else result
 
     def _joined(self, expr: Poly) -> Poly:
@@ -221,7 +310,10 @@ class Lowering:
     def _condition(self, base: Node) -> Value:
         if isinstance(base, Delta):
             return self._same(*base.places)
-        assert isinstance(base, Bracket)  # noqa: S101 (callers pass brackets and deltas)
+        if isinstance(base, Group):
+            denied = sorted(_denied(base), key=lambda inner: inner.key)
+            return complement(both([self._condition(inner) for inner in denied]))
+        assert isinstance(base, Bracket)  # noqa: S101 (callers pass conditions)
         left, right = self.value(base.left), self.value(base.right)
         if left.host and not right.host:
             return Map(_MIRRORED[base.relation], [right, left])
@@ -236,12 +328,17 @@ class Lowering:
     def _position(self, place: Place) -> Value:
         if isinstance(place, int):
             return Constant(Fraction(place))
+        if isinstance(place, Affine):
+            steps, start = linear(place)
+            return Places(window(start, steps, sp.Integer(1)))
         return Positions(place, whole=True) if isinstance(place, Index) else self._load(place)
 
 
 def _summed(factors: list[Value], conditions: list[Value], indices: tuple[Index, ...]) -> Value:
     """``Σ_indices Π factors [conditions]``; a sum over labelled rows scatters them."""
     for condition in conditions:
+        if not is_map(condition, "=="):
+            continue
         labels, positions = condition.children
         if not _is_one_hot(labels, positions):
             continue
@@ -293,13 +390,31 @@ def _factored(expr: Poly) -> Poly:
     return factor(expr) if alike or first.intersection(*others) else expr
 
 
-def _without(terms: list[Term], base: Bracket) -> Poly:
+def _without(terms: list[Term], bases: frozenset[Node]) -> Poly:
     return Poly(
-        Term(term.coefficient, {b: e for b, e in term.factors if b != base}) for term in terms
+        Term(term.coefficient, {b: e for b, e in term.factors if b not in bases}) for term in terms
     )
+
+
+def _is_boolean(base: Node) -> bool:
+    """Whether a factor is a condition: 1 where it holds, 0 elsewhere."""
+    return isinstance(base, Bracket | Delta) or (isinstance(base, Group) and bool(_denied(base)))
+
+
+def _denied(group: Group) -> frozenset[Node]:
+    """The conditions of ``1 - [a]·[b]``, which holds where not all of them do."""
+    if len(group.poly.terms) != 2:
+        return frozenset()
+    one, other = group.poly.terms
+    bases = other.children
+    if one.factors or one.coefficient != 1 or other.coefficient != -1 or not bases:
+        return frozenset()
+    return frozenset(bases) if all(map(_is_boolean, bases)) else frozenset()
 
 
 def _number(value: sp.Expr) -> Value:
     if value.is_Integer:
         return Constant(Fraction(int(value)))
+    if value is sp.oo:
+        return Constant(math.inf)
     return Constant(float(value)) if value.is_number else Size(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -33,6 +33,13 @@ def _check_shapes(**arrays):
         )
         if not fits:
             raise ValueError(f"{name} has shape {shape}, expected {expected} with {sizes}")'''
+_CHECK_EXTENT = '''\
+def _check_extent(name, array, axis, extent):
+    """Raise ValueError where an axis has not the size that other arrays make it have."""
+    if array.shape[axis] != extent:
+        shape, expected = tuple(array.shape), SHAPES[name]
+        size = f"{expected[axis]} = {extent}"
+        raise ValueError(f"{name} has shape {shape}, expected {expected} with {size}")'''
 
 
 @dataclass(frozen=True)
@@ -98,15 +105,15 @@ def write_module(
         names.name(name)
     bodies: list[str] = []
     helpers: dict[str, None] = {}
-    uses_math = False
+    modules: set[str] = set()
     for function in functions:
         body = _FunctionWriter(function, backend, names)
         bodies.append(body.text())
         helpers |= body.requirements.helpers
-        uses_math |= body.requirements.math
+        modules |= body.requirements.modules
     arrays = [t for t in arguments.values() if t.name not in _hosts(functions)]
     parts = [
-        _header(summary, backend, uses_math),
+        _header(summary, backend, modules),
         f"DTYPE = {backend.dtypes[dtype]}",
         *([_shape_table(arrays, names), _CHECK] if arrays else []),
         *helpers,
@@ -127,14 +134,15 @@ def _spaced(parts: Sequence[str]) -> str:
     return text + "\n"
 
 
-def _header(summary: str, backend: Backend, uses_math: bool) -> str:
+def _header(summary: str, backend: Backend, modules: Collection[str]) -> str:
     lines = [
         f'"""{summary}',
         "",
         f"Written by symbackprop; needs only {backend.title}.",
         '"""',
         "",
-        *(["import math", ""] if uses_math else []),
+        *(f"import {module}" for module in sorted(modules)),
+        *([""] if modules else []),
         backend.import_line,
     ]
     return "\n".join(lines)
@@ -146,7 +154,7 @@ def _hosts(functions: Sequence[Function]) -> frozenset[str]:
 
 def _reserved(functions: Sequence[Function], backend: Backend) -> Iterator[str]:
     """The names an emitted module has for itself."""
-    yield from ("DTYPE", "SHAPES", "math", backend.module)
+    yield from ("DTYPE", "SHAPES", "itertools", "math", backend.module)
     yield from (function.name for function in functions)
     for primitive in PRIMITIVES.values():
         for spelling in primitive.spellings.values():
@@ -217,6 +225,7 @@ class _FunctionWriter:
         if self._arrays:
             keywords = [f"{name}={name}" for name in self._identifiers(self._arrays)]
             lines += _call("_check_shapes", keywords)
+        checks = list(self._extent_checks())
         missing = dict(self.requirements.sizes)
         for tensor in self._arrays:
             targets = ["_"] * len(tensor.shape)
@@ -227,12 +236,39 @@ class _FunctionWriter:
             if set(targets) - {"_"}:
                 comma = "," if len(targets) == 1 else ""
                 lines.append(f"{', '.join(targets)}{comma} = {self._names.name(tensor.name)}.shape")
+        for extent in list(missing):
+            solution = self._solved(extent)
+            if solution:
+                del missing[extent]
+                lines.append(f"{self._writer.size(extent)} = {solution}")
         if missing:
             raise CompileError(
                 f"the size {next(iter(missing))} is the size of no array that is given",
                 remedy="give it as a number, or give an array that has it as an axis",
             )
-        return lines
+        return [*lines, *checks]
+
+    def _solved(self, symbol: sp.Symbol) -> str:
+        """A size from an axis that is a multiple of it and a number: ``W.shape[0] // 4``."""
+        for tensor in self._arrays:
+            for axis, extent in enumerate(tensor.shape):
+                slope = extent.coeff(symbol) if extent.free_symbols == {symbol} else sp.S.Zero
+                rest = sp.expand(extent - slope * symbol)
+                if slope.is_Integer and slope > 0 and rest.is_Integer:
+                    whole = f"{self._names.name(tensor.name)}.shape[{axis}]"
+                    shifted = f"({whole} {'-' if rest > 0 else '+'} {abs(rest)})" if rest else whole
+                    return f"{shifted} // {slope}" if slope != 1 else shifted
+        return ""
+
+    def _extent_checks(self) -> Iterator[str]:
+        """Checks of the axes whose sizes are expressions of other sizes."""
+        for tensor in self._arrays:
+            name = self._names.name(tensor.name)
+            for axis, extent in enumerate(tensor.shape):
+                if not extent.is_Integer and not extent.is_Symbol:
+                    self.requirements.helpers[_CHECK_EXTENT] = None
+                    size = self._writer.size_code(extent).text
+                    yield f'_check_extent("{name}", {name}, {axis}, {size})'
 
     def _body(self) -> Iterator[str]:
         section = None

@@ -17,6 +17,65 @@ def _scatter(values, labels, extent):
     np.add.at(rows, labels, values)
     return rows"""
 
+_WINDOW = """\
+def _window(array, *axes):
+    # array at start + step·i + …, 0 outside it; an axis is None or (start, (step, count), …)
+    places = [
+        axis or (0, (1, extent))
+        for axis, extent in zip(axes + (None,) * array.ndim, array.shape)
+    ]
+    ends = [[step * (count - 1) for step, count in steps] for _, *steps in places]
+    before = [
+        max(0, -start - sum(end for end in own if end < 0))
+        for (start, *_), own in zip(places, ends)
+    ]
+    after = [
+        max(0, start + sum(end for end in own if end > 0) + 1 - extent)
+        for (start, *_), own, extent in zip(places, ends, array.shape)
+    ]
+    if any(before) or any(after):
+        padded = np.zeros([sum(part) for part in zip(before, array.shape, after)], array.dtype)
+        padded[tuple(slice(b, b + n) for b, n in zip(before, array.shape))] = array
+        array = padded
+    corner = array[tuple(slice(b + start, None) for b, (start, *_) in zip(before, places))]
+    shape = [count for _, *steps in places for _, count in steps]
+    strides = [
+        step * stride for (_, *steps), stride in zip(places, array.strides) for step, _ in steps
+    ]
+    return np.lib.stride_tricks.as_strided(corner, shape, strides, writeable=False)"""
+_PUT = """\
+def _put(values, *axes):
+    # values added up at start + step·i + …, dropped outside; an axis is None or
+    # (extent, start, step, …), with a step for each axis of the values that goes there
+    shape, inside, moves, loops, place = [], [], [], [], 0
+    for axis in axes:
+        extent, start, *steps = axis or (values.shape[place], 0, 1)
+        own = range(place, place + len(steps))
+        for number, step in zip(own, steps):
+            if step < 0:
+                values = np.flip(values, number)
+                start += step * (values.shape[number] - 1)
+        steps = [abs(step) for step in steps]
+        counts = [values.shape[number] for number in own]
+        longest = counts.index(max(counts))
+        loops += [range(1 if n == longest else count) for n, count in enumerate(counts)]
+        before = max(0, -start)
+        end = start + sum(step * (count - 1) for step, count in zip(steps, counts))
+        shape.append(before + max(extent, end + 1))
+        inside.append(slice(before, before + extent))
+        moves.append((own, longest, before + start, steps))
+        place += len(steps)
+    total = np.zeros(shape, values.dtype)
+    for at in itertools.product(*loops):
+        source, goal = list(at), []
+        for own, longest, start, steps in moves:
+            first = start + sum(step * at[number] for number, step in zip(own, steps))
+            long, step = own[longest], steps[longest]
+            source[long] = slice(None)
+            goal.append(slice(first, first + step * (values.shape[long] - 1) + 1, step))
+        total[tuple(goal)] += values[tuple(source)]
+    return total[tuple(inside)]"""
+
 
 class NumPyBackend(Backend):
     """Source that needs only NumPy."""
@@ -25,6 +84,8 @@ class NumPyBackend(Backend):
     title = "NumPy"
     import_line = "import numpy as np"
     module = "np"
+    window = _WINDOW
+    put = _PUT
     dtypes: ClassVar = {"float32": "np.float32", "float64": "np.float64"}
 
     def decorators(self, guarded: bool) -> Sequence[str]:
@@ -84,6 +145,10 @@ class NumPyBackend(Backend):
     def scattered(self, values: str, labels: str, extent: str) -> Spelling:
         """``_scatter(values, labels, K)``."""
         return Spelling(f"_scatter({values}, {labels}, {extent})", _SCATTER)
+
+    def joined(self, arrays: str, axis: int) -> str:
+        """``np.concatenate([a, b], axis=1)``."""
+        return f"np.concatenate({arrays}, axis={axis})"
 
     def check_device(self, device: str) -> None:
         """NumPy's one device is always there."""

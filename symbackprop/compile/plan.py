@@ -10,14 +10,16 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import TypeAlias
 
 import sympy as sp
 
-from symbackprop.calculus.nodes import Index
+from symbackprop.calculus.nodes import Affine, Extent, Index, whole
+from symbackprop.calculus.ranges import surely_within
 from symbackprop.language import Equation
 
 #: Conditions; their values are true or false.
@@ -100,14 +102,90 @@ class Positions(Value):
         self.pattern = f"positions {axis.size} {whole}"
 
 
+@dataclass(frozen=True)
+class Window:
+    """Places ``start + Σ step·index`` along an axis; what lies outside the axis is 0.
+
+    Attributes
+    ----------
+    start
+        The place where all indices are 0.
+    steps
+        Each index with its step, the longest step first.
+    extent
+        The size of the axis.
+    sure
+        Whether it is known to lie within the axis for a reason that sizes do not tell.
+    """
+
+    start: Extent
+    steps: tuple[tuple[Index, Extent], ...]
+    extent: sp.Expr
+    sure: bool = False
+
+    @property
+    def axes(self) -> tuple[Index, ...]:
+        """The indices it moves with."""
+        return tuple(index for index, _ in self.steps)
+
+    @cached_property
+    def within(self) -> bool:
+        """Whether it lies within the axis, whatever the sizes are."""
+        return self.sure or surely_within(Affine(dict(self.steps), self.start), self.extent)
+
+    @cached_property
+    def is_split(self) -> bool:
+        """Whether it runs through the axis once and in order: ``c·H·W + y·W + z``."""
+        length: Extent = 1
+        for index, step in reversed(self.steps):
+            if whole(step - length) != 0:
+                return False
+            length = whole(length * index.size)
+        return bool(self.steps) and self.start == 0 and whole(length - self.extent) == 0
+
+    @property
+    def is_slice(self) -> bool:
+        """Whether Python can say it between brackets: ``T - 1``, ``H:2 * H``, ``1::2``."""
+        if not self.within or len(self.steps) > 1:
+            return False
+        return all(isinstance(step, int) and step > 0 for _, step in self.steps)
+
+    def pattern(self, axes: Sequence[Index]) -> str:
+        """Its structure, its indices numbered by their place among axes."""
+        moving = (f"{step}*#{axes.index(index)}:{index.size}" for index, step in self.steps)
+        return f"<{'+'.join(moving)}+{self.start} of {self.extent}>"
+
+
+def window(
+    start: Extent, steps: Mapping[Index, Extent], extent: sp.Expr, sure: bool = False
+) -> Window:
+    """A window, its steps in order."""
+    return Window(start, tuple(_descending(steps)), extent, sure)
+
+
+def _descending(steps: Mapping[Index, Extent]) -> Iterator[tuple[Index, Extent]]:
+    """Longest first; steps that are sizes are compared by what one index spans: 1, W, H·W."""
+    left = dict(steps)
+    ordered: list[tuple[Index, Extent]] = []
+    length: Extent = 1
+    while found := next((i for i in left if whole(left[i] - length) == 0), None):
+        ordered.insert(0, (found, left.pop(found)))
+        length = whole(length * found.size)
+    symbolic = [(i, step) for i, step in left.items() if not isinstance(step, int)]
+    numbers = [(i, step) for i, step in left.items() if isinstance(step, int)]
+    yield from symbolic
+    yield from sorted(numbers, key=lambda item: -abs(item[1]))
+    yield from ordered
+
+
 class Load(Value):
-    """A tensor's elements at places: indices, whole numbers, or labels (a gather)."""
+    """A tensor's elements at places: indices, whole numbers, windows, or labels (a gather)."""
 
     def __init__(self, name: str, places: tuple[PlanPlace, ...] = (), host: bool = False) -> None:
         self.name = name
         self.places = places
         self.host = host
-        indices = (p if isinstance(p, Index) else axis for p in places for axis in _axes_of(p))
+        indices = (axis for place in places for axis in axes_of(place))
         self.axes = tuple(dict.fromkeys(indices))
         written = (_place_pattern(place, self.axes) for place in places)
         self.pattern = f"{name}[{','.join(written)}]"
@@ -117,27 +195,44 @@ class Load(Value):
         """Whether it is the whole tensor, its axes perhaps renamed."""
         return all(isinstance(p, Index) for p in self.places) and len(self.axes) == len(self.places)
 
+    @property
+    def gathers(self) -> bool:
+        """Whether labels say where to read."""
+        return any(isinstance(place, Load) for place in self.places)
 
-PlanPlace: TypeAlias = Index | int | Load
+
+PlanPlace: TypeAlias = Index | int | Window | Load
 
 
-def _axes_of(place: PlanPlace) -> tuple[Index, ...]:
+def axes_of(place: PlanPlace) -> tuple[Index, ...]:
+    """The indices a place moves with."""
     if isinstance(place, Index):
         return (place,)
-    return place.axes if isinstance(place, Load) else ()
+    return () if isinstance(place, int) else place.axes
 
 
 def _place_pattern(place: PlanPlace, axes: Sequence[Index]) -> str:
     if isinstance(place, Index):
         return f"#{axes.index(place)}"
+    if isinstance(place, Window):
+        return place.pattern(axes)
     return _numbered(place, axes) if isinstance(place, Load) else str(place)
+
+
+class Places(Value):
+    """The places of a window as whole numbers, to compare with others."""
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+        self.axes = window.axes
+        self.pattern = f"places {window.pattern(self.axes)}"
 
 
 class Map(Value):
     """An operation applied position by position.
 
     Operations are ``add``, ``neg``, ``mul``, ``div``, ``pow``, the names of the language's
-    primitives, the relations, ``and``, ``select`` (condition, value, otherwise) and
+    primitives, the relations, ``and``, ``not``, ``select`` (condition, value, otherwise) and
     ``number`` (1 where a condition holds, 0 elsewhere).
     """
 
@@ -155,7 +250,7 @@ class Map(Value):
     @property
     def is_condition(self) -> bool:
         """Whether it is a relation, or several."""
-        return self.operation in RELATIONS or self.operation == "and"
+        return self.operation in (*RELATIONS, "and", "not")
 
 
 class Reduce(Value):
@@ -215,6 +310,55 @@ class Scatter(Value):
     def with_children(self, children: Sequence[Value]) -> Value:
         """The same scattering of another value."""
         return Scatter(children[0], self.labels, self.axis)
+
+
+class Put(Value):
+    """Values put at places along new axes, added up where they meet.
+
+    ``Σ_{p,u} [h = 2·p + u - 1] value[p, u]``: the opposite of reading through windows.
+
+    Attributes
+    ----------
+    targets
+        The new axes, each with the window that says where values go.
+    """
+
+    def __init__(self, value: Value, targets: Sequence[tuple[Index, Window]]) -> None:
+        self.targets = tuple(targets)
+        self.children = (value,)
+        self.over = tuple(axis for _, window in self.targets for axis in window.axes)
+        kept = tuple(axis for axis in value.axes if axis not in self.over)
+        self.axes = (*kept, *(axis for axis, _ in self.targets))
+        order = (*self.axes, *self.over)
+        written = (f"{order.index(axis)}{w.pattern(order)}" for axis, w in self.targets)
+        self.pattern = _pattern(f"put {','.join(written)}", self.children, order)
+
+    @property
+    def argument(self) -> Value:
+        """What is put."""
+        return self.children[0]
+
+    def with_children(self, children: Sequence[Value]) -> Value:
+        """Another value at the same places."""
+        return Put(children[0], self.targets)
+
+
+class Join(Value):
+    """Values side by side along an axis, each along an axis of its own before."""
+
+    def __init__(self, values: Sequence[Value], own: Sequence[Index], axis: Index) -> None:
+        self.children = tuple(values)
+        self.own = tuple(own)
+        self.axis = axis
+        kept = (a for v, o in zip(values, own, strict=True) for a in v.axes if a != o)
+        self.axes = (*dict.fromkeys(kept), axis)
+        order = (*self.axes, *self.own)
+        numbers = ",".join(f"{order.index(o)}:{o.size}" for o in own)
+        self.pattern = _pattern(f"join {axis.size} {numbers}", self.children, order)
+
+    def with_children(self, children: Sequence[Value]) -> Value:
+        """Other values side by side."""
+        return Join(children, self.own, self.axis)
 
 
 class Spread(Value):

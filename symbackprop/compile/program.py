@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -86,7 +86,7 @@ class Program:
         used = {name for equation in self.live for name in self.uses[equation.name]}
         used.update(self.outputs)
         given = [t for name, t in self.tensors.items() if name not in self.uses]
-        missing = self._sizes - {extent for t in given if t.name in used for extent in t.shape}
+        missing = self._sizes(used).difference(*(t.shape for t in given if t.name in used))
         for tensor in given:
             # An array that only lends its size: Σₙ 1 is N, whatever x holds.
             lent = missing & set(tensor.shape)
@@ -95,15 +95,24 @@ class Program:
                 missing -= lent
         return tuple(t for t in given if t.name in used)
 
-    @cached_property
-    def _sizes(self) -> frozenset[sp.Expr]:
-        """The symbolic sizes that the equations mention."""
+    def _sizes(self, used: Collection[str]) -> frozenset[sp.Expr]:
+        """The symbolic sizes that the equations and the tensors used mention."""
         extents = {extent for tensor in self.tensors.values() for extent in tensor.shape}
         mentioned: set[sp.Expr] = set()
         for equation in self.live:
-            mentioned |= equation.rhs.free_symbols
-            mentioned.update(size_of(idx) for idx in equation.indices)
+            for idx in (*equation.indices, *_indices(equation)):
+                mentioned |= size_of(idx).free_symbols
+            for expr in equation.expressions:
+                mentioned |= expr.free_symbols
+        for tensor in self.tensors.values():
+            if tensor.name in used:
+                mentioned.update(*(extent.free_symbols for extent in tensor.shape))
         return frozenset(mentioned & {extent for extent in extents if extent.is_Symbol})
+
+
+def _indices(equation: Equation) -> Iterator[sp.Idx]:
+    for expr in equation.expressions:
+        yield from expr.atoms(sp.Idx)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from symbackprop.compile.plan import (
     Size,
     Spread,
     Value,
+    Window,
 )
 
 _LONGEST_NAME = 24
@@ -99,7 +100,10 @@ def _tensors(values: Iterable[Value]) -> Iterator[str]:
 def _is_trivial(value: Value) -> bool:
     """Whether naming it would save nothing."""
     if isinstance(value, Load):
-        return value.plain
+        # A slice or another shape is a view.
+        windows = [place for place in value.places if isinstance(place, Window)]
+        is_view = all(w.is_slice or w.is_split for w in windows) and not value.gathers
+        return value.plain or (bool(windows) and is_view)
     if isinstance(value, Constant | Size | Positions | Spread):
         return True
     if isinstance(value, Map):
@@ -117,7 +121,9 @@ def _description(value: Value) -> str:
 
 def _described(value: Value) -> str:
     if isinstance(value, Load):
-        return value.name if value.plain else f"picked_{value.name}"
+        seen = any(isinstance(place, Window) for place in value.places)
+        name = value.name.rstrip("~")
+        return name if value.plain else f"{name}_windows" if seen else f"picked_{name}"
     if isinstance(value, Reduce):
         inner = _described(value.argument)
         return inner and (f"{inner}_max" if value.kind == "max" else f"sum_{inner}")

@@ -19,6 +19,74 @@ def _scatter(values, labels, extent):
     rows = values.new_zeros((extent, *tail))
     return rows.index_add(0, labels.reshape(-1), values.reshape(-1, *tail))"""
 
+_WINDOW = """\
+def _window(array, *axes):
+    # array at start + step·i + …, 0 outside it; an axis is None or (start, (step, count), …)
+    places = [
+        axis or (0, (1, extent))
+        for axis, extent in zip(axes + (None,) * array.ndim, array.shape)
+    ]
+    ends = [[step * (count - 1) for step, count in steps] for _, *steps in places]
+    before = [
+        max(0, -start - sum(end for end in own if end < 0))
+        for (start, *_), own in zip(places, ends)
+    ]
+    after = [
+        max(0, start + sum(end for end in own if end > 0) + 1 - extent)
+        for (start, *_), own, extent in zip(places, ends, array.shape)
+    ]
+    if any(before) or any(after):
+        pads = [pad for pair in zip(before[::-1], after[::-1]) for pad in pair]
+        array = torch.nn.functional.pad(array, pads)
+    # PyTorch's strides are not negative: such an axis is read forwards, then turned round
+    first = [
+        b + start + sum(end for end in own if end < 0)
+        for b, (start, *_), own in zip(before, places, ends)
+    ]
+    corner = array[tuple(slice(start, None) for start in first)]
+    shape = [count for _, *steps in places for _, count in steps]
+    strides = [
+        abs(step) * stride
+        for (_, *steps), stride in zip(places, array.stride())
+        for step, _ in steps
+    ]
+    view = corner.as_strided(shape, strides)
+    steps = [step for _, *steps in places for step, _ in steps]
+    turned = [axis for axis, step in enumerate(steps) if step < 0]
+    return view.flip(turned) if turned else view"""
+_PUT = """\
+def _put(values, *axes):
+    # values added up at start + step·i + …, dropped outside; an axis is None or
+    # (extent, start, step, …), with a step for each axis of the values that goes there
+    shape, inside, moves, loops, place = [], [], [], [], 0
+    for axis in axes:
+        extent, start, *steps = axis or (values.shape[place], 0, 1)
+        own = range(place, place + len(steps))
+        for number, step in zip(own, steps):
+            if step < 0:
+                values = values.flip(number)
+                start += step * (values.shape[number] - 1)
+        steps = [abs(step) for step in steps]
+        counts = [values.shape[number] for number in own]
+        longest = counts.index(max(counts))
+        loops += [range(1 if n == longest else count) for n, count in enumerate(counts)]
+        before = max(0, -start)
+        end = start + sum(step * (count - 1) for step, count in zip(steps, counts))
+        shape.append(before + max(extent, end + 1))
+        inside.append(slice(before, before + extent))
+        moves.append((own, longest, before + start, steps))
+        place += len(steps)
+    total = values.new_zeros(shape)
+    for at in itertools.product(*loops):
+        source, goal = list(at), []
+        for own, longest, start, steps in moves:
+            first = start + sum(step * at[number] for number, step in zip(own, steps))
+            long, step = own[longest], steps[longest]
+            source[long] = slice(None)
+            goal.append(slice(first, first + step * (values.shape[long] - 1) + 1, step))
+        total[tuple(goal)] += values[tuple(source)]
+    return total[tuple(inside)]"""
+
 
 class TorchBackend(Backend):
     """Source that needs only PyTorch."""
@@ -27,6 +95,8 @@ class TorchBackend(Backend):
     title = "PyTorch"
     import_line = "import torch"
     module = "torch"
+    window = _WINDOW
+    put = _PUT
     dtypes: ClassVar = {"float32": "torch.float32", "float64": "torch.float64"}
     devices = ("cpu", "cuda")
 
@@ -87,6 +157,10 @@ class TorchBackend(Backend):
     def scattered(self, values: str, labels: str, extent: str) -> Spelling:
         """``_scatter(values, labels, K)``."""
         return Spelling(f"_scatter({values}, {labels}, {extent})", _SCATTER)
+
+    def joined(self, arrays: str, axis: int) -> str:
+        """``torch.cat([a, b], dim=1)``."""
+        return f"torch.cat({arrays}, dim={axis})"
 
     def check_device(self, device: str) -> None:
         """Raise `CompileError` if there is no GPU."""

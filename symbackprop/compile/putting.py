@@ -1,0 +1,186 @@
+"""Affine places inside sums: whether to read through windows, or to put and add up.
+
+``Σ_p dy[p]·K[h - 2·p + 1]`` reads K at many places and finds 0 at most of them. With an
+index u over K's axis it is ``Σ_{p,u} dy[p]·K[u]·δ(h, 2·p + u - 1)``: a smaller product,
+put in place. Both are readings of one delta, and the cheaper one is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import sympy as sp
+
+from symbackprop.calculus.nodes import (
+    Access,
+    Affine,
+    Delta,
+    Index,
+    Node,
+    Place,
+    affine,
+    combined,
+    linear,
+)
+from symbackprop.calculus.normal import Flat, Total, rename_base
+from symbackprop.calculus.ranges import surely_within
+from symbackprop.compile.contraction import nominal
+from symbackprop.compile.plan import Window, window
+
+#: A delta, the index it is solved for, and where that index is.
+Target = tuple[Delta, Index, Window]
+
+
+@dataclass(frozen=True)
+class Product:
+    """Powers of bases, summed over indices."""
+
+    factors: Mapping[Node, Fraction]
+    indices: tuple[Index, ...]
+    coefficient: Fraction = Fraction(1)
+
+    def split(self, targets: Sequence[Target]) -> tuple[Product, Product]:
+        """What is put at the targets, and what that is multiplied by afterwards."""
+        over = {index for _, _, window in targets for index in window.axes}
+        deltas = {delta for delta, _, _ in targets}
+        places: dict[Node, Place] = {
+            index: affine(dict(window.steps), window.start) for _, index, window in targets
+        }
+        # Where nothing is added up, all that moves with a target is computed before.
+        single = {index for _, index, window in targets if len(window.steps) == 1}
+        inner = Flat()
+        outer = {b: e for b, e in self.factors.items() if not b.free & (over | single)}
+        for base, exponent in self.factors.items():
+            if base in deltas or base in outer:
+                continue
+            if base.free & places.keys():
+                inner.multiply_poly(rename_base(base, places), exponent)
+            else:
+                inner.multiply(base, exponent)
+        shared = frozenset().union(*(base.free for base in outer)) if outer else frozenset()
+        own = tuple(index for index in self.indices if index not in shared and index not in over)
+        present = frozenset().union(*(base.free for base in inner.factors))
+        private = tuple(index for index in own if index in present)
+        rest = tuple(index for index in self.indices if index not in private and index not in over)
+        return Product(inner.factors, private, inner.coefficient), Product(outer, rest)
+
+
+def opened(total: Total) -> Product:
+    """The product under a sum; its indices are opened if affine places look at them."""
+    if Affine not in total.kinds and Delta not in total.kinds:
+        return Product(dict(total.body.factors), total.indices)
+    flat = total.open()
+    order = sorted(flat.bound, key=lambda index: index.name.rpartition("~")[2])
+    return Product(flat.factors, tuple(order), flat.coefficient)
+
+
+def contracted(product: Product) -> Product:
+    """``Σ_g δ(g, j)·z[g]`` is z[j]: deltas solved for summed indices that surely are in range."""
+    for node in product.factors:
+        if not isinstance(node, Delta) or any(isinstance(p, Access) for p in node.places):
+            continue
+        for index, place in _solutions(node):
+            if index in product.indices and surely_within(place, index.size):
+                rest = Flat(product.coefficient)
+                for base, exponent in product.factors.items():
+                    if base != node:
+                        rest.multiply_poly(rename_base(base, {index: place}), exponent)
+                left = tuple(other for other in product.indices if other != index)
+                return contracted(Product(rest.factors, left, rest.coefficient))
+    return product
+
+
+def reread(
+    product: Product,
+    shapes: Mapping[str, Sequence[sp.Expr]],
+    fixed: Collection[Index],
+    whole_tensors: Collection[str],
+) -> Product:
+    """Elements at affine places as deltas over the axis, where that makes the product smaller.
+
+    Parameters
+    ----------
+    product
+        The product.
+    shapes
+        The sizes of every tensor's axes.
+    fixed
+        Free indices that nothing is put along.
+    whole_tensors
+        The tensors that need not be 0 outside their range.
+    """
+    factors: dict[Node, Fraction] = {}
+    indices = list(product.indices)
+    for base, exponent in product.factors.items():
+        if not isinstance(base, Access) or exponent != 1 or base.name in whole_tensors:
+            factors[base] = exponent
+            continue
+        places = list(base.places)
+        for axis, (place, extent) in enumerate(zip(places, shapes[base.name], strict=True)):
+            if isinstance(place, Index | Affine) and _is_cheaper(place, extent, indices, fixed):
+                hint = next(index.hint for index in linear(place)[0] if index not in indices)
+                own = Index(hint, extent).fresh()
+                indices.append(own)
+                places[axis] = own
+                factors[Delta(own, place)] = Fraction(1)
+        factors[Access(base.name, tuple(places))] = exponent
+    return Product(factors, tuple(indices), product.coefficient)
+
+
+def _is_cheaper(
+    place: Index | Affine, extent: sp.Expr, summed: Sequence[Index], fixed: Collection[Index]
+) -> bool:
+    """Whether an index over the axis has a smaller range than the one it is solved for."""
+    if isinstance(place, Index) and place.size == extent:
+        return False
+    own = Index("own", extent)
+    found = _solution(Delta(own, place), [*summed, own], fixed)
+    if found is None:
+        return False
+    index, where = found
+    # Adding up windows that overlap takes as long as a product of twice the size.
+    margin = 1 if len(where.steps) == 1 or where.is_split else 2
+    return nominal(extent) * margin < nominal(index.size) + margin - 1
+
+
+def solved(product: Product, fixed: Collection[Index]) -> list[Target]:
+    """The deltas that put what is summed along free indices, each with its window."""
+    targets: list[Target] = []
+    taken: set[Index] = set()
+    for base, exponent in product.factors.items():
+        if not isinstance(base, Delta) or exponent <= 0:
+            continue
+        found = _solution(base, product.indices, fixed)
+        if found is None or {found[0], *found[1].axes} & taken:
+            continue
+        taken |= {found[0], *found[1].axes}
+        targets.append((base, *found))
+    return targets
+
+
+def _solution(
+    node: Delta, summed: Collection[Index], fixed: Collection[Index]
+) -> tuple[Index, Window] | None:
+    """A free index that a delta puts values along, and where that is in summed indices."""
+    if any(isinstance(place, Access) for place in node.places):
+        return None
+    for index, place in _solutions(node):
+        if index in summed or index in fixed:
+            continue
+        steps, start = linear(place)
+        if steps and all(other in summed for other in steps):
+            return index, window(start, steps, index.size)
+    return None
+
+
+def _solutions(node: Delta) -> Iterator[tuple[Index, Index | Affine | int]]:
+    """The indices a delta of affine places can be solved for, and what each then is."""
+    first, second = node.places
+    assert not isinstance(first, Access)  # noqa: S101 (callers have looked)
+    assert not isinstance(second, Access)  # noqa: S101
+    gap = combined([(first, 1), (second, -1)])
+    for index, coefficient in linear(gap)[0].items():
+        if coefficient in (1, -1):
+            yield index, combined([(index, 1), (gap, -coefficient)])
