@@ -292,7 +292,7 @@ def jacobian(system: System, of: str, wrt: str | Sequence[str]) -> Derivation:
     >>> from symbackprop.library import Linear, MSELoss, Sequential, Sigmoid
     >>> system = Sequential(Linear("D", "K"), Sigmoid()).system(MSELoss())
     >>> print(jacobian(system, "a1", "z1").gradients["z1"])
-    ∂a1[n,j]/∂z1[m,l] = a1[m,j]·(1 − a1[m,j])·[j = l]·[m = n]
+    ∂a1[n,j]/∂z1[m,l] = a1[m,j]·(1 − a1[m,j])·[j = l]·[n = m]
     """
     _require_system(system)
     return Derivation(derive_jacobian(system, of, [wrt] if isinstance(wrt, str) else wrt))

@@ -6,6 +6,7 @@ import re
 import pytest
 import sympy as sp
 from balanced import check_latex
+from layer_cases import cases
 
 import symbackprop.language as sb
 import symbackprop.library as lib
@@ -365,14 +366,14 @@ def test_adam_on_paper(golden) -> None:
     golden("typeset/adam.tex", "\n".join(lines))
 
 
-ACTIVATIONS = [name for name, layer in lib.LAYERS.items() if layer is not lib.Linear]
-
-
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", lib.LAYERS)
 def test_every_layer_has_a_page_that_tex_can_set(name: str) -> None:
-    options = {"dim": 1} if "Softmax" in name else {}
-    layer = lib.LAYERS[name](**options)
-    backward = _backward(lib.Linear(7, 5), layer, loss=lib.MSELoss())
+    case = cases(name)[0]
+    net = lib.Sequential(case.layer)
+    system = net.system(lib.MSELoss(), batch=case.batch, shape=case.shape)
+    parameters = [tensor.name for tensor in system.parameters]
+    wanted = parameters or [t.name for t in system.inputs if t.domain is not sb.Domain.LABEL]
+    backward = derive_backward(system, wanted)
     for notation in ("index", "matrix"):
         check_latex(latex_derivation(backward, notation, "all"))
 
@@ -424,7 +425,7 @@ def test_every_rule_has_words_in_every_language(language: str) -> None:
     missing = [rule for rule in ALL_RULES if rule not in WORDS[language]]
     assert not missing, f"no words in {language!r} for {missing}"
     assert set(WORDS[language]) == set(WORDS["en"])
-    for role in ("input", "target", "parameter", "hyperparameter"):
+    for role in set(sb.Role) - {sb.Role.INTERMEDIATE}:
         assert phrase(role, language)
 
 

@@ -85,14 +85,13 @@ def index_name(idx: sp.Idx) -> str:
 
 
 def fresh_name(taken: Collection[str], prefer: Sequence[str]) -> str:
-    """The first preferred index letter that is not taken, else the first of them with primes."""
-    for name in prefer:
-        if name not in taken:
-            return name
-    name = prefer[0]
-    while name in taken:
-        name += "'"
-    return name
+    """The first preferred index letter that is not taken, else the first free with a prime, …"""
+    primes = ""
+    while True:
+        for name in prefer:
+            if name + primes not in taken:
+                return name + primes
+        primes += "'"
 
 
 def free_indices(expr: Any) -> set[sp.Idx]:

@@ -21,9 +21,11 @@ from typing import Any, Literal
 
 import sympy as sp
 from sympy.core.function import Application, AppliedUndef
+from sympy.core.numbers import Infinity, NegativeInfinity
 
 from symbackprop.errors import EquationError
 from symbackprop.language import MaxOver, Primitive, Tensor, bracket, index_name, primitive_of
+from symbackprop.typeset.counting import apart, counting_formula
 from symbackprop.typeset.formula import (
     Bracket,
     Call,
@@ -50,6 +52,8 @@ SIGNS = {
     sp.StrictGreaterThan: ">", sp.GreaterThan: ">=", sp.StrictLessThan: "<",
     sp.LessThan: "<=", sp.Equality: "=", sp.Unequality: "!=",
 }  # fmt: skip
+
+_INFINITY = Glyph(r"\infty", text="∞")
 
 # LaTeX's log-like commands take a single symbol without parentheses.
 _BARE = (r"\log ", r"\sin ", r"\cos ")
@@ -111,6 +115,7 @@ class _Arranger:
         self._context = context
         self._handlers: tuple[tuple[Any, Callable[[Any], Formula]], ...] = (
             (sp.Add, self._total),
+            ((Infinity, NegativeInfinity), self._infinity),
             ((sp.Mul, sp.Number), self._signed),
             (sp.Pow, self._power),
             ((sp.Sum, MaxOver), self._reduction),
@@ -138,14 +143,25 @@ class _Arranger:
     def element(self, element: sp.Expr, *, abbreviate: bool = True) -> Formula:
         tensor = self._context.tensor(element)
         places = element.indices if isinstance(element, sp.Indexed) else ()
-        positions = tuple(self.formula(place) for place in places)
+        positions = tuple(self.position(place) for place in places)
         if tensor is None:
             return Element(glyph(str(element)), positions)
         return symbol_formula(tensor, self._context, positions, abbreviate=abbreviate)
 
+    def _infinity(self, expr: sp.Expr) -> Formula:
+        infinity = Element(_INFINITY)
+        return infinity if expr == sp.oo else Total(((True, infinity),))
+
+    def position(self, place: sp.Expr) -> Formula:
+        """A position, or one side of a comparison of positions."""
+        counting = place.is_Mul and self._context.is_counting(place)
+        return counting_formula(place, self.formula) if counting else self.formula(place)
+
     # --- sums of terms --------------------------------------------------------------
 
     def _total(self, expr: sp.Add) -> Formula:
+        if self._context.is_counting(expr):
+            return counting_formula(expr, self.formula)
         number, sizes, _ = shared(expr, self._context)
         if abs(number) != 1 or sizes != 1:
             return self._signed(expr)
@@ -245,16 +261,22 @@ class _Arranger:
 
     def _delta(self, expr: sp.KroneckerDelta) -> Formula:
         # δ is the usual letter for errors, so the delta is shown as a bracket.
-        left, right = sorted(expr.args, key=lambda e: not isinstance(e, sp.Idx))
-        return Bracket(Relation(self.formula(left), "=", self.formula(right)))
+        left, right = sorted(expr.args[:2], key=self._context.side_key)
+        return Bracket(self._relation(left, "=", right))
 
     def _condition(self, condition: Any) -> Formula:
         if isinstance(condition, sp.And | sp.Or):
             parts = sorted(condition.args, key=str)
             word: Literal["and", "or"] = "and" if isinstance(condition, sp.And) else "or"
             return Joined(tuple(self._condition(part) for part in parts), word)
-        sign = SIGNS[condition.func]
-        return Relation(self.formula(condition.args[0]), sign, self.formula(condition.args[1]))
+        left, right = condition.args
+        return self._relation(left, SIGNS[condition.func], right)
+
+    def _relation(self, left: sp.Expr, sign: str, right: sp.Expr) -> Relation:
+        """Two sides; h - 2·p = 0 reads h = 2·p."""
+        if right == 0 and left.is_Add and self._context.is_counting(left):
+            left, right = apart(left)
+        return Relation(self.position(left), sign, self.position(right))
 
     def _cases(self, expr: sp.Piecewise) -> Formula:
         return Cases(

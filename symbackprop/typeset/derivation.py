@@ -12,7 +12,7 @@ from typing import Any
 from symbackprop.calculus import Backward, Step
 from symbackprop.language import Equation
 from symbackprop.typeset.columns import columns
-from symbackprop.typeset.equations import Notation
+from symbackprop.typeset.equations import Notation, latex_base, text_base
 from symbackprop.typeset.latex import latex
 from symbackprop.typeset.matrix_form import Convention
 from symbackprop.typeset.page import Detail, Given, Line, Page, PageWriter, Reason
@@ -21,6 +21,8 @@ from symbackprop.typeset.words import phrase
 
 #: The layout of `json_derivation`; changes when a key is renamed or removed.
 JSON_SCHEMA = "symbackprop.derivation/1"
+
+_INDEX_FORMS = (("index", latex), ("text", text))
 
 
 def latex_derivation(
@@ -114,7 +116,8 @@ def json_derivation(
         ``schema`` (`JSON_SCHEMA`), ``objective``, ``convention``, ``language``;
         ``given``, each with ``name``, ``role``, ``shape``, ``latex``; ``forward``,
         ``adjoints`` and ``gradients`` by tensor name, each with ``index`` and
-        ``matrix`` LaTeX (``matrix`` None where there is no such form) and ``text``;
+        ``matrix`` LaTeX (``matrix`` None where there is no such form) and ``text``, and
+        in a recurrence with ``base``, its base cases as ``index`` and ``text``;
         ``steps``, each with ``target``, ``rule``, ``lhs``, ``before``, ``after`` and
         ``why`` in LaTeX (``why`` in words) and the same as ``text``.
     """
@@ -146,14 +149,20 @@ class _DataWriter:
         self.page = PageWriter(backward, convention=convention)
         self._language = language
 
-    def equation(self, equation: Equation) -> dict[str, str | None]:
+    def equation(self, equation: Equation) -> dict[str, Any]:
         writer = self.page.equations
         index, matrix = writer.sides(equation), writer.matrix_sides(equation)
-        return {
+        found: dict[str, Any] = {
             "index": " = ".join(map(latex, index)),
             "matrix": None if matrix is None else " = ".join(map(latex, matrix)),
             "text": " = ".join(map(text, index)),
         }
+        if equation.base:
+            found["base"] = [
+                {form: " = ".join(map(write, case)) for form, write in _INDEX_FORMS}
+                for case in writer.base(equation)
+            ]
+        return found
 
     def step(self, step: Step) -> dict[str, Any]:
         formulas = dict(zip(("lhs", "before", "after"), self.page.formulas(step), strict=True))
@@ -176,10 +185,15 @@ def _blocks(page: Page) -> list[tuple[Given, ...] | tuple[Line, ...]]:
 
 
 def _latex_rows(block: tuple[Given, ...] | tuple[Line, ...], language: str) -> list[str]:
-    return [
-        _latex_given(row, language) if isinstance(row, Given) else _latex_line(row, language)
-        for row in block
-    ]
+    rows: list[str] = []
+    for row in block:
+        if isinstance(row, Given):
+            rows.append(_latex_given(row, language))
+            continue
+        rows.append(_latex_line(row, language))
+        if row.base:
+            rows.append(rf"&\quad {latex_base(row.base, language)}")
+    return rows
 
 
 def _latex_given(given: Given, language: str) -> str:
@@ -237,6 +251,8 @@ def _text_rows(lines: tuple[Line, ...], language: str) -> list[str]:
         chain = " = ".join(map(text, (*line.left, line.right)))
         row = f"  {chain}" if line.left else f"    = {chain}"
         rows.append(row)
+        if line.base:
+            rows.append(f"      {text_base(line.base, language)}")
         if line.reason is not None:
             rows.append(f"        {line.reason.rule}: {_text_reason(line.reason, language)}")
     return rows

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 import sympy as sp
 
 from symbackprop.errors import OptionError
-from symbackprop.language import Equation, Tensor
+from symbackprop.language import BaseCase, Equation, Tensor
 from symbackprop.typeset.arrange import arrange, element_formula, symbol_formula
 from symbackprop.typeset.formula import Formula
 from symbackprop.typeset.latex import latex
@@ -21,9 +21,12 @@ from symbackprop.typeset.matrix_form import Convention, batch_sizes, form_of
 from symbackprop.typeset.matrix_formula import matrix_formula
 from symbackprop.typeset.order import Context
 from symbackprop.typeset.text import text
+from symbackprop.typeset.words import phrase
 
 Notation: TypeAlias = Literal["index", "matrix"]
 Tensors: TypeAlias = Mapping[str, Tensor]
+#: The two sides of a base case.
+BaseLine: TypeAlias = tuple[Formula, Formula]
 
 _NOTATIONS = ("index", "matrix")
 _CONVENTIONS = ("row", "column")
@@ -60,7 +63,9 @@ def latex_equation(
         On an unknown notation or convention.
     """
     writer = EquationWriter(tensors, notation, convention, objective)
-    return " = ".join(map(latex, writer.sides(equation)))
+    written = " = ".join(map(latex, writer.sides(equation)))
+    cases = latex_base(writer.base(equation))
+    return rf"{written} \quad {cases}" if cases else written
 
 
 def text_equation(
@@ -73,7 +78,21 @@ def text_equation(
 ) -> str:
     """An equation in one line of Unicode; see `latex_equation`."""
     writer = EquationWriter(tensors, notation, convention, objective)
-    return " = ".join(map(text, writer.sides(equation)))
+    written = " = ".join(map(text, writer.sides(equation)))
+    cases = text_base(writer.base(equation))
+    return f"{written} {cases}" if cases else written
+
+
+def latex_base(cases: Sequence[BaseLine], language: str = "en") -> str:
+    """Base cases in LaTeX, ``with h_{-1,n} = h0_n``; empty if there are none."""
+    written = r",\quad ".join(f"{latex(left)} = {latex(right)}" for left, right in cases)
+    return rf"\text{{{phrase('base', language)} }} {written}" if cases else ""
+
+
+def text_base(cases: Sequence[BaseLine], language: str = "en") -> str:
+    """Base cases in Unicode, ``with h[−1,n] = h0[n]``; empty if there are none."""
+    written = ", ".join(f"{text(left)} = {text(right)}" for left, right in cases)
+    return f"{phrase('base', language)} {written}" if cases else ""
 
 
 def latex_expression(
@@ -154,6 +173,14 @@ class EquationWriter:
             return found
         context = self.context.binding(equation.indices)
         return (*self.left(equation.lhs), arrange(equation.rhs, context))
+
+    def base(self, equation: Equation) -> tuple[BaseLine, ...]:
+        """What the tensor is at positions outside its range, case by case."""
+        return tuple(self._base_line(case) for case in equation.base)
+
+    def _base_line(self, case: BaseCase) -> BaseLine:
+        context = self.context.binding(case.indices)
+        return element_formula(case.lhs, context), arrange(case.rhs, context)
 
     def matrix_sides(self, equation: Equation) -> tuple[Formula, ...] | None:
         """The same between matrices, or None where there is no such form."""

@@ -43,9 +43,10 @@ class Partial:
 
 @dataclass(frozen=True)
 class Product:
-    """Factors in reading order."""
+    """Factors in reading order; `tight` ones stand side by side in text too: ``2p``."""
 
     factors: tuple[Formula, ...]
+    tight: bool = False
 
 
 @dataclass(frozen=True)

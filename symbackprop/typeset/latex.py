@@ -61,7 +61,12 @@ def _(formula: Number) -> str:
 
 @latex.register
 def _(formula: Element) -> str:
-    return formula.glyph.latex(joined([latex(place) for place in formula.positions]))
+    return formula.glyph.latex(joined([position(place) for place in formula.positions]))
+
+
+def position(formula: Formula) -> str:
+    """A position, its signs close: TeX sets t - 1 so in a subscript anyway."""
+    return latex(formula).replace(" + ", "+").replace(" - ", "-")
 
 
 def joined(positions: list[str]) -> str:
@@ -86,6 +91,8 @@ def _(formula: Partial) -> str:
 @latex.register
 def _(formula: Product) -> str:
     written = latex(formula.factors[0])
+    if formula.tight:
+        return "".join(map(latex, formula.factors))
     for factor in formula.factors[1:]:
         following = latex(factor)
         # Two numbers side by side would read as one.

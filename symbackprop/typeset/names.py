@@ -154,7 +154,8 @@ def subscript(names: Sequence[str]) -> str:
     >>> subscript(["n", "k"]), subscript(["q"]), subscript(["n", "q"])
     ('ₙₖ', '_q', '_{n,q}')
     """
-    if all(name.rstrip("'") in _SUBSCRIPTS for name in names):
+    bare = [name.rstrip("'") for name in names]
+    if all(name in _SUBSCRIPTS for name in bare) and (len(names) == 1 or bare == list(names)):
         return "".join(_SUBSCRIPTS.get(letter, letter) for name in names for letter in name)
     return f"_{names[0]}" if len(names) == 1 else f"_{{{','.join(names)}}}"
 
@@ -209,7 +210,8 @@ def _unicode(match: re.Match[str], sup: str) -> str:
     letter = match["base"]
     letter = GREEK.get(_ALIASES.get(letter, letter), letter)
     sub = _bare(match["sub"])
-    lower = subscript([sub]) if sub else ""
+    # Unicode lacks most letters below the line: W_i and W_f should look alike.
+    lower = subscript([sub]) if sub.isdigit() else f"_{sub}" if sub else ""
     upper = f"^{match['sup']}" if match["sup"] else ""
     return f"{letter}{match['layer']}{lower}{upper}{match['prime']}"
 

@@ -20,6 +20,7 @@ from symbackprop.language import (
     Tensor,
     bracket,
     elements,
+    free_indices,
     index_name,
 )
 
@@ -60,15 +61,23 @@ class Context:
 
     def tensor(self, element: sp.Expr) -> Tensor | None:
         """The tensor an element or a scalar symbol belongs to."""
-        return self.tensors.get(_name(element))
+        return None if self.is_size(element) else self.tensors.get(_name(element))
 
     def is_size(self, expr: sp.Expr) -> bool:
         """Whether this is a symbolic size, such as the batch size N."""
         return (
             isinstance(expr, sp.Symbol)
-            and bool(expr.is_integer)
+            and bool(expr.is_integer and expr.is_positive)
             and not isinstance(expr, sp.Idx)
-            and expr.name not in self.tensors
+        )
+
+    def is_counting(self, expr: sp.Expr) -> bool:
+        """Whether this is a position or a size: made of indices, sizes and numbers alone."""
+        symbols = expr.free_symbols
+        return (
+            bool(symbols)
+            and all(isinstance(s, sp.Idx) or self.is_size(s) for s in symbols)
+            and not expr.has(sp.Indexed, sp.Sum, MaxOver, bracket, sp.Piecewise)
         )
 
     def is_coefficient(self, expr: sp.Expr) -> bool:
@@ -106,7 +115,7 @@ class Context:
         if len(bound) == 1:
             return tuple(bound)
         found = self.in_order(list(elements(reduction.function)))
-        places = [i for e in found if isinstance(e, sp.Indexed) for i in e.indices]
+        places = [i for element in found for i in self._indices(element)]
         return tuple(sorted(bound, key=lambda i: (i not in places, [*places, i].index(i))))
 
     # --- keys to sort by ------------------------------------------------------------
@@ -139,12 +148,13 @@ class Context:
     def _element_key(self, expr: sp.Expr) -> SortKey:
         """Chains read from the left: x[n,i] W[j,i] towards (n, j); data y log p, weights last."""
         found = list(elements(expr))
-        names = [i.name for e in found for i in getattr(e, "indices", ()) if isinstance(i, sp.Idx)]
-        places = [self.order.index(name) for name in names if name in self.order]
-        first = min(places, default=len(self.order))
+        names = [i.name for element in found for i in self._indices(element)]
+        last = len(self.order)
+        places = sorted({self.order.index(name) for name in names if name in self.order})
         roles = {self._role(e) for e in found}
         kind = 0 if roles == {Role.TARGET} else 2 if roles == {Role.PARAMETER} else 1
-        return (first, kind, self._declared(found))
+        first, *others = (*places, *[last] * (last - len(places) + 1))
+        return (first, kind, *others, self._declared(found))
 
     def term_key(self, term: sp.Expr, negative: bool) -> SortKey:
         """Where a term stands in its sum."""
@@ -175,12 +185,29 @@ class Context:
         leading = term.has(sp.Sum, MaxOver) or any(self.is_adjoint(f) for f in factors)
         return 1 if leading else 2
 
+    def _indices(self, element: sp.Expr) -> list[sp.Idx]:
+        """The indices of an element's positions, in order."""
+        found: list[sp.Idx] = []
+        for place in getattr(element, "indices", ()):
+            if isinstance(place, sp.Idx):
+                found.append(place)
+            elif not isinstance(place, sp.Indexed):
+                found += sorted(free_indices(place), key=index_name)
+        return found
+
     def _role(self, element: sp.Expr) -> Role | None:
         tensor = self.tensor(element)
         return tensor.role if tensor else None
 
     def _declared(self, found: list[sp.Expr]) -> int:
         return min((self._places.get(_name(element), -1) for element in found), default=-1)
+
+    def side_key(self, place: sp.Expr) -> SortKey:
+        """Which side of an equality a place is on: first an index, of two the one met first."""
+        if not isinstance(place, sp.Idx):
+            return (2 if place.is_number else 1, 0)
+        name = index_name(place)
+        return (0, self.order.index(name) if name in self.order else len(self.order))
 
     # --- sorting --------------------------------------------------------------------
 

@@ -12,6 +12,9 @@ from typing import Literal, TypeAlias
 import sympy as sp
 
 from symbackprop.calculus import Backward, Step
+from symbackprop.calculus.convert import to_place
+from symbackprop.calculus.nodes import Access
+from symbackprop.calculus.ranges import surely_within
 from symbackprop.errors import OptionError
 from symbackprop.language import (
     Domain,
@@ -20,10 +23,12 @@ from symbackprop.language import (
     bracket,
     element_name,
     elements,
+    free_indices,
+    size_of,
 )
 from symbackprop.typeset.arrange import arrange, element_formula
-from symbackprop.typeset.equations import EquationWriter, Notation
-from symbackprop.typeset.formula import Element, Formula, Relation
+from symbackprop.typeset.equations import BaseLine, EquationWriter, Notation
+from symbackprop.typeset.formula import Element, Formula, Group, Relation, Total
 from symbackprop.typeset.matrix import Apply, Hadamard, Mask, Matrix, OneHot, Ones, parts
 from symbackprop.typeset.matrix_form import Convention
 from symbackprop.typeset.matrix_formula import matrix_formula
@@ -51,11 +56,15 @@ class Reason:
 
 @dataclass(frozen=True)
 class Line:
-    """One equality; `left` is empty where it goes on from the line above."""
+    """One equality; `left` is empty where it goes on from the line above.
+
+    `base` are the base cases of the tensor on the left.
+    """
 
     left: tuple[Formula, ...]
     right: Formula
     reason: Reason | None = None
+    base: tuple[BaseLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,10 +163,17 @@ class PageWriter:
         return Given(
             Element(tensor_glyph(tensor)),
             element_formula(tensor.element, context),
-            tuple(arrange(extent, context) for extent in tensor.shape),
+            self._shape(tensor, context),
             "label" if tensor.domain is Domain.LABEL else str(tensor.role),
             last,
         )
+
+    def _shape(self, tensor: Tensor, context: Context) -> tuple[Formula, ...]:
+        """The sizes of a tensor's axes; sums among several in parentheses."""
+        sizes = tuple(arrange(extent, context) for extent in tensor.shape)
+        if len(sizes) == 1:
+            return sizes
+        return tuple(Group(size) if isinstance(size, Total) else size for size in sizes)
 
     def _context(self, lhs: sp.Expr) -> Context:
         places = lhs.indices if isinstance(lhs, sp.Indexed) else ()
@@ -170,7 +186,7 @@ class PageWriter:
     def line(self, equation: Equation) -> Line:
         """An equation in the notation of this page."""
         *left, right = self.equations.sides(equation)
-        return Line(tuple(left), right)
+        return Line(tuple(left), right, base=self.equations.base(equation))
 
     def _results(self) -> list[Section]:
         own = {equation.name for equation in self._gradients}
@@ -259,5 +275,39 @@ class PageWriter:
         masks = any(isinstance(node, Mask) for node in nodes)
         if masks or any(e.rhs.has(bracket, sp.KroneckerDelta) for e in written):
             yield Reason("note-bracket")
+        yield from self._places(written)
         if nodes and self.equations.convention == "column":
             yield Reason("note-column")
+
+    def _places(self, equations: Iterable[Equation]) -> Iterator[Reason]:
+        """Where positions that are no plain indices may lie."""
+        tensors = self._backward.tensors
+        given = {idx for tensor in self._backward.system.given for idx in tensor.indices}
+        unknown: dict[sp.Idx, None] = {}
+        outside = False
+        for place, extent in (p for e in equations for p in _moving_places(e, tensors)):
+            outside |= _may_leave(place, extent)
+            unknown.update(dict.fromkeys(sorted(free_indices(place) - given, key=str)))
+        if unknown:
+            context = self.equations.context
+            ends = ((arrange(i, context), arrange(size_of(i), context)) for i in unknown)
+            yield Reason("note-range", tuple(Relation(idx, "<", end) for idx, end in ends))
+        if outside:
+            yield Reason("note-outside")
+
+
+def _may_leave(place: sp.Expr, extent: sp.Expr) -> bool:
+    """Whether a position may lie outside an axis of this size."""
+    found = to_place(place)
+    return not isinstance(found, Access) and not surely_within(found, extent)
+
+
+def _moving_places(
+    equation: Equation, tensors: Mapping[str, Tensor]
+) -> Iterator[tuple[sp.Expr, sp.Expr]]:
+    """Positions that move otherwise than an index does, each with the size of its axis."""
+    for element in elements(equation.rhs):
+        places = element.indices if isinstance(element, sp.Indexed) else ()
+        for place, extent in zip(places, tensors[element_name(element)].shape, strict=True):
+            if not isinstance(place, sp.Idx | sp.Indexed | sp.Integer) and free_indices(place):
+                yield place, extent

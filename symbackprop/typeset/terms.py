@@ -40,6 +40,9 @@ def split_term(expr: sp.Expr, context: Context) -> Split:
     for factor in sp.Mul.make_args(expr):
         if factor.is_Rational:
             split.scale(factor)
+        elif factor is sp.S.NegativeInfinity:
+            split.scale(sp.Integer(-1))
+            split.place([sp.oo])
         elif factor.is_Add:
             number, sizes, rest = shared(factor, context)
             split.scale(number)

@@ -47,7 +47,8 @@ def _(formula: Number) -> str:
 
 @text.register
 def _(formula: Element) -> str:
-    places = ",".join(text(place) for place in formula.positions)
+    # Positions stand close, so that commas separate what is between them.
+    places = ",".join("".join(text(place).split()) for place in formula.positions)
     return f"{formula.glyph.text}[{places}]" if places else formula.glyph.text
 
 
@@ -64,6 +65,8 @@ def _(formula: Partial) -> str:
 @text.register
 def _(formula: Product) -> str:
     first, *others = formula.factors
+    if formula.tight:
+        return "".join(map(_atom, formula.factors))
     # A leading fraction stands off, so that what follows is not read as its denominator.
     between = " · " if isinstance(first, Fraction) else "·"
     written = text(first) if isinstance(first, Fraction) else _atom(first)

@@ -17,17 +17,21 @@ _EN = {
     "backward": "Backward",
     "gradients": "Gradients",
     "notation": "Notation",
+    "base": "with",
     # roles
     "input": "input",
     "target": "target",
     "label": "class labels",
     "parameter": "parameter",
     "hyperparameter": "hyperparameter",
+    "mask": "mask of ones and zeros",
     # rules
     **{name: rule.caption for name, rule in ALL_RULES.items()},
     "matrix-form": "the same with matrices",
     # notes on notation
     "note-bracket": "[condition] is 1 where the condition holds, else 0",
+    "note-outside": "outside its range an element is 0, unless a base case says otherwise",
+    "note-range": "indices start at 0; {used}",
     "note-ones": "{used} is the column vector of ones",
     "note-onehot": "{used} holds the labels one-hot: 1 where an example meets its class, else 0",
     "note-entrywise": "⊙, ⊘ and functions of a matrix act entry by entry; a number added to a "
