@@ -28,6 +28,7 @@ from symbackprop.language import (
     Domain,
     Equation,
     Fact,
+    Group,
     MaxOver,
     System,
     bracket,
@@ -43,12 +44,12 @@ from symbackprop.language import (
 )
 from symbackprop.verify import Report, Row, autograd_gradients, verify_backward
 from symbackprop.verify.abstract import instance
-from symbackprop.verify.autograd import TorchReader
 from symbackprop.verify.differences import finite_differences
 from symbackprop.verify.evaluate import DIGITS, Decimals, Evaluator
 from symbackprop.verify.expanded import ELEMENTARY, directional_derivative
 from symbackprop.verify.sampling import Point, choose_sizes, draw, sizes_of
 from symbackprop.verify.tables import Forward
+from symbackprop.verify.torch_reader import TorchReader
 
 N = size("N")
 n, m = index("n", N), index("m", N)
@@ -199,8 +200,8 @@ def test_pytorch_and_decimals_read_an_expression_alike(expression):
     tensors = {name: torch.as_tensor(array) for name, array in point.arrays().items()}
     by_torch = TorchReader(tensors, point.sizes).read(expression, None)
     by_torch = by_torch.expanded((n, j), point.sizes)
-    evaluator = Evaluator(Decimals(), point.fields(), point.sizes)
-    by_digits = evaluator.table(Equation(h, expression))
+    evaluator = Evaluator(Decimals(), point.tables(), point.sizes)
+    by_digits = evaluator.run(Group((Equation(h, expression),)))["h"]
     assert by_torch.shape == (7, 5)
     for position, value in by_digits.items():
         assert float(value) == pytest.approx(float(by_torch[position]), rel=1e-13)
@@ -296,7 +297,11 @@ def test_whatever_depends_on_a_moved_element_is_computed_anew(expression):
         values = {name: value.copy() for name, value in point.values.items()}
         values["W"][position] += Fraction(1, 8)
         after = Forward(system, replace(point, values=values))
-        reached = {e.name: p for e, p in before.affected("W", [position])}
+        reached = {
+            name: places
+            for _, found in before.dependence.affected("W", [position])
+            for name, places in found.items()
+        }
         for name in ("h", "L"):
             changed = {
                 p for p, value in after.fields[name].items() if value != before.fields[name][p]

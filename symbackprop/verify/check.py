@@ -15,13 +15,13 @@ from symbackprop.errors import ShapeError, SymbackpropError
 from symbackprop.language import free_indices, size_of
 from symbackprop.verify.abstract import concrete
 from symbackprop.verify.differences import finite_differences
-from symbackprop.verify.evaluate import DIGITS, Field
+from symbackprop.verify.evaluate import DIGITS, Field, Position
 from symbackprop.verify.expanded import directional_derivative
 from symbackprop.verify.modules import module_gradients
 from symbackprop.verify.report import TOLERANCES, Report, Row
 from symbackprop.verify.sample import find_sample
 from symbackprop.verify.sampling import check_facts, choose_sizes
-from symbackprop.verify.tables import Derived, Position
+from symbackprop.verify.tables import Derived
 
 #: A compiled derivation: from float64 arrays to the objective and its gradients.
 Compiled: TypeAlias = Callable[[dict[str, np.ndarray]], tuple[Any, Mapping[str, Any]]]

@@ -11,8 +11,8 @@ from typing import Any
 
 import mpmath
 
-from symbackprop.verify.evaluate import Decimals, Evaluator, Field
-from symbackprop.verify.tables import Forward, Position
+from symbackprop.verify.evaluate import Decimals, Position
+from symbackprop.verify.tables import Forward
 
 _STEP = "1e-24"
 
@@ -32,11 +32,5 @@ def finite_differences(
 
 
 def _objective(forward: Forward, name: str, position: Position, shift: Any) -> Any:
-    """The objective after one element is moved; whatever depends on it is computed anew."""
-    fields: dict[str, Field] = dict(forward.fields)
-    fields[name] = {**fields[name], position: fields[name][position] + shift}
-    evaluator = Evaluator(Decimals(), fields, forward.sizes)
-    for equation, positions in forward.affected(name, [position]):
-        moved = evaluator.table(equation, positions)
-        fields[equation.name] = {**fields[equation.name], **moved}
-    return fields[str(forward.system.objective)][()]
+    """The objective after one element is moved."""
+    return forward.moved(Decimals(), name, {position: shift})

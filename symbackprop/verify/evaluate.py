@@ -8,7 +8,8 @@ nothing of the compilers is used, so that they can be checked against it.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from itertools import product
 from math import prod
 from typing import Any, Protocol, TypeAlias
@@ -19,6 +20,7 @@ import sympy as sp
 from symbackprop.errors import EquationError, ShapeError
 from symbackprop.language import (
     Equation,
+    Group,
     MaxOver,
     Primitive,
     bracket,
@@ -26,23 +28,45 @@ from symbackprop.language import (
     primitive_of,
     size_of,
 )
+from symbackprop.verify.exact import (
+    Places,
+    Reader,
+    Scope,
+    Sizes,
+    exact_reader,
+    extent_of,
+    place_reader,
+    whole_reader,
+)
 
 #: Digits that the precise oracles compute with; they answer for the first 50.
 DIGITS = 80
 
+Position: TypeAlias = tuple[int, ...]
 #: The elements of one tensor by position.
-Field: TypeAlias = Mapping[tuple[int, ...], Any]
-Sizes: TypeAlias = Mapping[sp.Symbol, int]
-
-# The present value of every index, by slot; a reader takes it to a value.
-_Places: TypeAlias = list[int]
-_Reader: TypeAlias = Callable[[_Places], Any]
-_Scope: TypeAlias = Mapping[sp.Idx, int]
+Field: TypeAlias = Mapping[Position, Any]
 
 
-def extent_of(size: sp.Expr, sizes: Sizes) -> int:
-    """A size, or arithmetic of sizes, as a whole number."""
-    return int(size.xreplace(dict(sizes)))
+class Table(dict[Position, Any]):
+    """The elements of one tensor by position, those of its base cases among them.
+
+    Attributes
+    ----------
+    shape
+        How many positions each axis has; what is outside and no base case is 0.
+    """
+
+    def __init__(
+        self, shape: Sequence[int], entries: Field | Iterable[tuple[Position, Any]] = ()
+    ) -> None:
+        super().__init__(entries)
+        self.shape = tuple(shape)
+
+    def moved(self, entries: Field) -> Table:
+        """The same table with some other elements."""
+        table = Table(self.shape, self)
+        table.update(entries)
+        return table
 
 
 class Arithmetic(Protocol):
@@ -66,6 +90,9 @@ class Arithmetic(Protocol):
     def gap(self, left: Any, right: Any) -> Any:
         """The real number ``left - right``, by whose sign a comparison is decided."""
 
+    def kept(self, element: Any) -> Any:
+        """What is kept of an element of a tensor once it is computed."""
+
 
 class Decimals:
     """mpmath numbers, in mpmath's present working precision.
@@ -83,6 +110,8 @@ class Decimals:
         """An exact SymPy number, rounded to the working precision."""
         if exact.is_Rational:
             return mpmath.mpf(int(exact.p)) / int(exact.q)
+        if exact.is_infinite:
+            return mpmath.inf if exact > 0 else -mpmath.inf
         if exact.is_Float:
             # Read as the decimal it prints as, so 0.1 is exactly 1/10.
             return mpmath.mpf(str(exact))
@@ -110,11 +139,18 @@ class Decimals:
         return primitive.value(*values)
 
     def gap(self, left: Any, right: Any) -> Any:
-        """The difference, noted; that of two indices is exact and has no edge."""
+        """The difference, noted; an exact or an infinite one has no edge."""
+        if isinstance(left, int | Fraction) and isinstance(right, int | Fraction):
+            return left - right
+        if mpmath.isinf(left) or mpmath.isinf(right):
+            return 0 if left == right else left - right
         gap = left - right
-        if not isinstance(gap, int):
-            self._note(gap)
+        self._note(gap)
         return gap
+
+    def kept(self, element: Any) -> Any:
+        """The number itself."""
+        return element
 
     def _note(self, gap: Any) -> None:
         self.margin = min(self.margin, abs(gap))
@@ -138,33 +174,98 @@ class Evaluator:
         self._arithmetic = arithmetic
         self._fields = fields
         self._sizes = sizes
+        self._growing: dict[str, Table] = {}
         self._slots = 0
 
     def at(self, expr: sp.Expr, places: Mapping[sp.Idx, int]) -> Any:
         """The value of an expression whose free indices have the given values."""
-        self._slots = len(places)
-        reader = self._read(expr, {idx: slot for slot, idx in enumerate(places)})
-        return reader([*places.values(), *[0] * (self._slots - len(places))])
+        return self._of(expr, tuple(places))(tuple(places.values()))
 
-    def table(
-        self, equation: Equation, positions: Iterable[tuple[int, ...]] | None = None
-    ) -> dict[tuple[int, ...], Any]:
-        """The elements that an equation defines: all of them, or those at some positions."""
-        indices = equation.indices
+    def run(
+        self,
+        group: Group,
+        positions: Mapping[str, Collection[Position]] | None = None,
+        shifts: Mapping[Position, Any] | None = None,
+        shifted: str = "",
+    ) -> dict[str, Table]:
+        """The tables of the tensors that a group defines, computed step by step.
+
+        Parameters
+        ----------
+        group
+            One equation, or several that recur together.
+        positions
+            By tensor name, the elements to compute; the others are as they are in the
+            given tensors. All of them if None.
+        shifts, shifted
+            What is added to some elements of one of the tensors once they are computed.
+        """
+        shapes = {e.name: [self.extent(size_of(idx)) for idx in e.indices] for e in group.equations}
+        self._growing = {
+            name: Table(shape, () if positions is None else self._fields[name])
+            for name, shape in shapes.items()
+        }
+        for equation in group.equations:
+            wanted = None if positions is None else positions.get(equation.name, ())
+            self._fill_base(equation, wanted)
+        for name, value, position in self._in_steps(group, positions):
+            element = value(position)
+            if shifts and name == shifted and position in shifts:
+                element = self._arithmetic.total([element, shifts[position]])
+            self._growing[name][position] = self._arithmetic.kept(element)
+        tables, self._growing = self._growing, {}
+        return tables
+
+    def _fill_base(self, equation: Equation, wanted: Collection[Position] | None) -> None:
+        table = self._growing[equation.name]
+        for case in equation.base:
+            value = self._of(case.rhs, case.indices)
+            fixed = self.extent(case.position)
+            axes = [range(n) for n in table.shape]
+            axes[case.axis] = range(fixed, fixed + 1)
+            for position in product(*axes):
+                if wanted is None or position in wanted:
+                    beside = position[: case.axis] + position[case.axis + 1 :]
+                    table[position] = self._arithmetic.kept(value(beside))
+
+    def _in_steps(
+        self, group: Group, positions: Mapping[str, Collection[Position]] | None
+    ) -> Iterator[tuple[str, Callable[[Position], Any], Position]]:
+        """The elements in an order of computation, each with what computes its value."""
+        values = [self._of(equation.rhs, equation.indices) for equation in group.equations]
+        tables = [self._growing[equation.name] for equation in group.equations]
+        wanted: list[Iterable[Position]] = [
+            product(*map(range, table.shape)) if positions is None else positions.get(e.name, ())
+            for e, table in zip(group.equations, tables, strict=True)
+        ]
+        # Positions of base cases are no steps of the equation itself.
+        inside = [
+            [p for p in some if all(0 <= at < n for at, n in zip(p, table.shape, strict=True))]
+            for some, table in zip(wanted, tables, strict=True)
+        ]
+        if not group.recurrent:
+            yield from ((group.equations[0].name, values[0], position) for position in inside[0])
+            return
+        axes = [group.axes[equation.name] for equation in group.equations]
+        by_step = [_by_step(some, axis) for some, axis in zip(inside, axes, strict=True)]
+        for step in range(tables[0].shape[axes[0]])[:: group.direction]:
+            for equation, value, places in zip(group.equations, values, by_step, strict=True):
+                yield from ((equation.name, value, p) for p in places.get(step, ()))
+
+    def _of(self, expr: sp.Expr, indices: Sequence[sp.Idx]) -> Callable[[Position], Any]:
+        """The value of an expression as a function of the values of its free indices."""
         self._slots = len(indices)
-        reader = self._read(equation.rhs, {idx: slot for slot, idx in enumerate(indices)})
+        reader = self._read(expr, {idx: slot for slot, idx in enumerate(indices)})
         spare = [0] * (self._slots - len(indices))
-        if positions is None:
-            positions = product(*(range(self.extent(size_of(idx))) for idx in indices))
-        return {position: reader([*position, *spare]) for position in positions}
+        return lambda position: reader([*position, *spare])
 
     def extent(self, size: sp.Expr) -> int:
-        """A size as a whole number."""
+        """A size, or a fixed position, as a whole number."""
         return extent_of(size, self._sizes)
 
     # --- one reader a kind of node --------------------------------------------------
 
-    def _read(self, expr: Any, scope: _Scope) -> _Reader:
+    def _read(self, expr: Any, scope: Scope) -> Reader:
         make = _reader_of(type(expr))
         if make is None:
             raise EquationError(
@@ -174,42 +275,54 @@ class Evaluator:
             )
         return make(self, expr, scope)
 
-    def _number(self, expr: Any, scope: _Scope) -> _Reader:
+    def _number(self, expr: Any, scope: Scope) -> Reader:
         value = int(expr) if expr.is_Integer else self._arithmetic.number(expr)
         return lambda _: value
 
-    def _index(self, expr: Any, scope: _Scope) -> _Reader:
+    def _index(self, expr: Any, scope: Scope) -> Reader:
         return operator.itemgetter(scope[expr])
 
-    def _symbol(self, expr: Any, scope: _Scope) -> _Reader:
+    def _symbol(self, expr: Any, scope: Scope) -> Reader:
         if expr in self._sizes:
             extent = self._sizes[expr]
             return lambda _: extent
         value = self._fields[expr.name][()]
         return lambda _: value
 
-    def _element(self, expr: Any, scope: _Scope) -> _Reader:
-        field = self._fields[element_name(expr)]
-        places = [self._read(place, scope) for place in expr.indices]
+    def _element(self, expr: Any, scope: Scope) -> Reader:
+        name = element_name(expr)
+        field = self._growing[name] if name in self._growing else self._fields[name]
+        position = self._position(expr.indices, scope)
+        get = field.get
 
-        def read(now: _Places) -> Any:
-            position = tuple([place(now) for place in places])
-            if position not in field:
-                raise ShapeError(
-                    f"{expr.base.label} is read at {list(position)}, which it does not have",
-                    where=str(expr),
-                    remedy="the index that reads an axis must run over that axis's size",
-                )
-            return field[position]
+        def read(now: Places) -> Any:
+            at = position(now)
+            value = get(at)
+            return _outside(expr, field, at) if value is None else value
 
         return read
 
-    def _add(self, expr: Any, scope: _Scope) -> _Reader:
+    def _position(self, places: Sequence[Any], scope: Scope) -> Callable[[Places], Position]:
+        if len(places) > 1 and all(isinstance(place, sp.Idx) for place in places):
+            return operator.itemgetter(*(scope[place] for place in places))
+        readers = [self._place(place, scope) for place in places]
+        return lambda now: tuple([reader(now) for reader in readers])
+
+    def _place(self, place: Any, scope: Scope) -> Reader:
+        return place_reader(place, scope, self._sizes) or self._read(place, scope)
+
+    def _add(self, expr: Any, scope: Scope) -> Reader:
+        whole = whole_reader(expr, scope, self._sizes)
+        if whole is not None:
+            return whole
         readers = [self._read(argument, scope) for argument in expr.args]
         total = self._arithmetic.total
         return lambda now: total([reader(now) for reader in readers])
 
-    def _mul(self, expr: Any, scope: _Scope) -> _Reader:
+    def _mul(self, expr: Any, scope: Scope) -> Reader:
+        whole = whole_reader(expr, scope, self._sizes)
+        if whole is not None:
+            return whole
         # [false]·anything is 0, even where the rest has no value.
         guards = [a for a in expr.args if isinstance(a, bracket | sp.KroneckerDelta)]
         others = [a for a in expr.args if not isinstance(a, bracket | sp.KroneckerDelta)]
@@ -218,42 +331,42 @@ class Evaluator:
 
         times = self._arithmetic.product
 
-        def read(now: _Places) -> Any:
+        def read(now: Places) -> Any:
             if not all(test(now) for test in tests):
                 return 0
             return times([factor(now) for factor in factors])
 
         return read
 
-    def _pow(self, expr: Any, scope: _Scope) -> _Reader:
+    def _pow(self, expr: Any, scope: Scope) -> Reader:
         base, exponent = (self._read(argument, scope) for argument in expr.args)
         power = self._arithmetic.power
         return lambda now: power(base(now), exponent(now))
 
-    def _sum(self, expr: Any, scope: _Scope) -> _Reader:
+    def _sum(self, expr: Any, scope: Scope) -> Reader:
         terms = self._over(expr, scope)
         total = self._arithmetic.total
         return lambda now: total(list(terms(now)))
 
-    def _max_over(self, expr: Any, scope: _Scope) -> _Reader:
+    def _max_over(self, expr: Any, scope: Scope) -> Reader:
         terms = self._over(expr, scope)
         return lambda now: self._largest(list(terms(now)))
 
-    def _kronecker(self, expr: Any, scope: _Scope) -> _Reader:
-        first, second = (self._read(argument, scope) for argument in expr.args[:2])
+    def _kronecker(self, expr: Any, scope: Scope) -> Reader:
+        first, second = (self._place(argument, scope) for argument in expr.args[:2])
         return lambda now: int(first(now) == second(now))
 
-    def _bracket(self, expr: Any, scope: _Scope) -> _Reader:
+    def _bracket(self, expr: Any, scope: Scope) -> Reader:
         holds = self._holds(expr.args[0], scope)
         return lambda now: int(holds(now))
 
-    def _piecewise(self, expr: Any, scope: _Scope) -> _Reader:
+    def _piecewise(self, expr: Any, scope: Scope) -> Reader:
         cases = [
             (self._holds(condition, scope), self._read(value, scope))
             for value, condition in expr.args
         ]
 
-        def read(now: _Places) -> Any:
+        def read(now: Places) -> Any:
             for holds, value in cases:
                 if holds(now):
                     return value(now)
@@ -265,7 +378,10 @@ class Evaluator:
 
         return read
 
-    def _function(self, expr: Any, scope: _Scope) -> _Reader:
+    def _function(self, expr: Any, scope: Scope) -> Reader:
+        whole = whole_reader(expr, scope, self._sizes)
+        if whole is not None:
+            return whole
         record = primitive_of(expr)
         if record is None:
             raise EquationError(
@@ -274,7 +390,7 @@ class Evaluator:
         readers = [self._read(argument, scope) for argument in expr.args]
         apply = self._arithmetic.apply
 
-        def read(now: _Places) -> Any:
+        def read(now: Places) -> Any:
             values = [reader(now) for reader in readers]
             # Max and Min take any number of arguments; their records take two.
             while len(values) > record.arity:
@@ -285,7 +401,7 @@ class Evaluator:
 
     # --- conditions and bound indices -----------------------------------------------
 
-    def _over(self, expr: Any, scope: _Scope) -> Callable[[_Places], Iterable[Any]]:
+    def _over(self, expr: Any, scope: Scope) -> Callable[[Places], Iterable[Any]]:
         """The values of a binder's body, for all values of its indices."""
         inner = dict(scope)
         slots = []
@@ -297,7 +413,7 @@ class Evaluator:
             self._slots += 1
         body = self._read(expr.function, inner)
 
-        def values(now: _Places) -> Iterable[Any]:
+        def values(now: Places) -> Iterable[Any]:
             for position in product(*extents):
                 for slot, place in zip(slots, position, strict=True):
                     now[slot] = place
@@ -305,7 +421,7 @@ class Evaluator:
 
         return values
 
-    def _holds(self, condition: Any, scope: _Scope) -> Callable[[_Places], bool]:
+    def _holds(self, condition: Any, scope: Scope) -> Callable[[Places], bool]:
         if condition in (sp.true, sp.false):
             answer = bool(condition)
             return lambda _: answer
@@ -317,7 +433,10 @@ class Evaluator:
             part = self._holds(condition.args[0], scope)
             return lambda now: not part(now)
         compare = _COMPARE[type(condition)]
-        left, right = (self._read(side, scope) for side in condition.args)
+        left, right = (
+            exact_reader(side, scope, self._sizes) or self._read(side, scope)
+            for side in condition.args
+        )
         gap = self._arithmetic.gap
         return lambda now: bool(compare(gap(left(now), right(now)), 0))
 
@@ -329,6 +448,27 @@ class Evaluator:
         return largest
 
 
+def _outside(expr: sp.Expr, field: Field, position: Position) -> Any:
+    """What an element is at a position that no table has: 0 outside the range."""
+    shape = field.shape if isinstance(field, Table) else ()
+    inside = [0 <= at < n for at, n in zip(position, shape, strict=False)]
+    plain = [isinstance(place, sp.Idx | sp.Indexed) for place in expr.indices]
+    if all(inside) or not all(ok for ok, strict in zip(inside, plain, strict=True) if strict):
+        raise ShapeError(
+            f"{expr.base.label} is read at {list(position)}, which it does not have",
+            where=str(expr),
+            remedy="the index that reads an axis must run over that axis's size",
+        )
+    return 0
+
+
+def _by_step(positions: Iterable[Position], axis: int) -> dict[int, list[Position]]:
+    found: dict[int, list[Position]] = {}
+    for position in positions:
+        found.setdefault(position[axis], []).append(position)
+    return found
+
+
 _COMPARE: Mapping[type, Callable[[Any, Any], Any]] = {
     sp.StrictGreaterThan: operator.gt,
     sp.GreaterThan: operator.ge,
@@ -338,7 +478,7 @@ _COMPARE: Mapping[type, Callable[[Any, Any], Any]] = {
     sp.Unequality: operator.ne,
 }
 
-_READERS: Mapping[type, Callable[[Evaluator, Any, _Scope], _Reader]] = {
+_READERS: Mapping[type, Callable[[Evaluator, Any, Scope], Reader]] = {
     sp.Number: Evaluator._number,
     sp.NumberSymbol: Evaluator._number,
     sp.Idx: Evaluator._index,
@@ -358,5 +498,5 @@ _READERS: Mapping[type, Callable[[Evaluator, Any, _Scope], _Reader]] = {
 }
 
 
-def _reader_of(kind: type) -> Callable[[Evaluator, Any, _Scope], _Reader] | None:
+def _reader_of(kind: type) -> Callable[[Evaluator, Any, Scope], Reader] | None:
     return next((_READERS[c] for c in kind.__mro__ if c in _READERS), None)

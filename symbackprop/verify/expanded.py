@@ -25,8 +25,8 @@ import mpmath
 import sympy as sp
 
 from symbackprop.language import Primitive, relu, sigmoid, softplus
-from symbackprop.verify.evaluate import Decimals, Evaluator, Field
-from symbackprop.verify.tables import Forward, Position
+from symbackprop.verify.evaluate import Decimals, Evaluator, Field, Position
+from symbackprop.verify.tables import Forward
 
 #: What the chosen elements move with.
 T = sp.Symbol("t", real=True)
@@ -53,7 +53,7 @@ class Names:
         """A number as an expression: a new symbol, but a whole number is itself."""
         if isinstance(number, Scalar):
             return number.expr
-        if number == int(number):
+        if mpmath.isfinite(number) and number == int(number):
             return sp.Integer(int(number))
         return self.fresh(number)
 
@@ -96,7 +96,8 @@ class Scalars:
         self._decimals = Decimals()
 
     def _scalar(self, value: Any, expr: sp.Expr) -> Any:
-        return Scalar(value, expr, self.names) if T in expr.free_symbols else value
+        grows = T in expr.free_symbols and mpmath.isfinite(value)
+        return Scalar(value, expr, self.names) if grows else value
 
     def number(self, exact: sp.Expr) -> Any:
         """An exact SymPy number."""
@@ -106,7 +107,7 @@ class Scalars:
         """The sum of terms, the constant ones added up first."""
         grown = [term for term in terms if isinstance(term, Scalar)]
         constant = mpmath.fsum(term for term in terms if not isinstance(term, Scalar))
-        if not grown:
+        if not grown or mpmath.isinf(constant):
             return constant
         value = mpmath.fsum([constant, *(term.value for term in grown)])
         parts = [self.names.expr(constant), *(term.expr for term in grown)]
@@ -141,7 +142,11 @@ class Scalars:
 
     def gap(self, left: Any, right: Any) -> Any:
         """The difference of the values."""
-        return _value(left) - _value(right)
+        return self._decimals.gap(_value(left), _value(right))
+
+    def kept(self, element: Any) -> Any:
+        """The element; a long expression is differentiated here, a function of it goes on."""
+        return _shortened(element)
 
 
 Spelling: TypeAlias = Callable[[Sequence[Any], Sequence[sp.Expr]], sp.Expr]
@@ -192,18 +197,9 @@ def directional_derivative(forward: Forward, name: str, speeds: Mapping[Position
     """
     arithmetic = Scalars()
     names = arithmetic.names
-    fields: dict[str, Field] = dict(forward.fields)
-    start = fields[name]
-    fields[name] = dict(start) | {
-        place: Scalar(start[place], names.expr(start[place]) + names.expr(r) * T, names)
-        for place, r in speeds.items()
-    }
-    evaluator = Evaluator(arithmetic, fields, forward.sizes)
-    for equation, reached in forward.affected(name, speeds):
-        grown = evaluator.table(equation, reached)
-        shortened = {position: _shortened(entry) for position, entry in grown.items()}
-        fields[equation.name] = {**fields[equation.name], **shortened}
-    objective = fields[str(forward.system.objective)][()]
+    zero = mpmath.mpf(0)
+    shifts = {place: Scalar(zero, names.expr(r) * T, names) for place, r in speeds.items()}
+    objective = forward.moved(arithmetic, name, shifts)
     if not isinstance(objective, Scalar):
         return mpmath.mpf(0)
     return names.slope(objective.expr)

@@ -28,8 +28,8 @@ from symbackprop.library import (
     Sequential,
 )
 from symbackprop.library.records import Record, exact
-from symbackprop.verify.autograd import TorchReader
-from symbackprop.verify.evaluate import Sizes
+from symbackprop.verify.exact import Sizes
+from symbackprop.verify.torch_reader import TorchReader
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ from symbackprop.language import (
     free_indices,
     size_of,
 )
-from symbackprop.verify.evaluate import Decimals, Evaluator, Field, Sizes, extent_of
+from symbackprop.verify.evaluate import Decimals, Evaluator, Field, Table
+from symbackprop.verify.exact import Sizes, extent_of
 
 _GRID = 1024  # values are multiples of 1/1024
 _ENLARGEMENTS = 20  # how often a size is made larger
@@ -57,17 +58,18 @@ class Point:
             for name, value in self.values.items()
         }
 
-    def fields(self) -> dict[str, Field]:
+    def tables(self) -> dict[str, Table]:
         """The values as mpmath numbers by position, in the working precision."""
-        return {name: _field(value) for name, value in self.values.items()}
+        return {name: _table(value) for name, value in self.values.items()}
 
 
 def _is_whole(value: np.ndarray) -> bool:
     return isinstance(value.flat[0], int)
 
 
-def _field(value: np.ndarray) -> Field:
-    return {position: _precise(entry) for position, entry in np.ndenumerate(value)}
+def _table(value: np.ndarray) -> Table:
+    entries = ((position, _precise(entry)) for position, entry in np.ndenumerate(value))
+    return Table(value.shape, entries)
 
 
 def _precise(entry: int | Fraction) -> Any:

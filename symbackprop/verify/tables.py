@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from graphlib import CycleError, TopologicalSorter
-from itertools import product
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import sympy as sp
 
 from symbackprop.calculus.records import Backward
-from symbackprop.errors import EquationError, UnknownNameError
-from symbackprop.language import Equation, MaxOver, System, element_name, elements, size_of
-from symbackprop.verify.evaluate import Decimals, Evaluator, Field
+from symbackprop.errors import UnknownNameError
+from symbackprop.language import Equation, System, element_name, grouped
+from symbackprop.verify.evaluate import Arithmetic, Decimals, Evaluator, Field, Position, Table
+from symbackprop.verify.reach import Dependence
 from symbackprop.verify.sampling import Point
-
-Position = tuple[int, ...]
 
 
 class Forward:
@@ -32,6 +29,8 @@ class Forward:
     ----------
     fields
         The elements of every tensor.
+    dependence
+        Which elements depend on which.
     margin
         How near any argument came to a kink.
     """
@@ -40,10 +39,11 @@ class Forward:
         arithmetic = Decimals()
         self.system = system
         self.sizes = point.sizes
-        self.fields: dict[str, Field] = point.fields()
+        self.fields: dict[str, Table] = point.tables()
+        self.dependence = Dependence(system, point.sizes)
         evaluator = Evaluator(arithmetic, self.fields, self.sizes)
-        for equation in system.equations:
-            self.fields[equation.name] = evaluator.table(equation)
+        for group in system.groups:
+            self.fields.update(evaluator.run(group))
         self.margin = arithmetic.margin
 
     @property
@@ -51,41 +51,19 @@ class Forward:
         """The objective's value."""
         return self.fields[str(self.system.objective)][()]
 
-    def affected(
-        self, name: str, positions: Iterable[Position]
-    ) -> Iterator[tuple[Equation, set[Position]]]:
-        """What depends on some elements of a tensor: equations in order, with positions.
+    def moved(self, arithmetic: Arithmetic, name: str, shifts: Mapping[Position, Any]) -> Any:
+        """The objective after numbers were added to some elements of a tensor.
 
-        More positions than necessary may be named, never fewer.
+        Whatever depends on them is computed anew, with a kind of number of its own. In a
+        recurrence a number is added to an element on top of what earlier ones add to it.
         """
-        changed = {name: set(positions)}
-        for equation in self.system.equations:
-            reached = self._reached(equation, changed)
-            if reached:
-                changed[equation.name] = reached
-                yield equation, reached
-
-    def _reached(self, equation: Equation, changed: Mapping[str, set[Position]]) -> set[Position]:
-        """The positions on the left for which the right side reads a changed element."""
-        bound = {limit[0] for s in equation.rhs.atoms(sp.Sum, MaxOver) for limit in s.limits}
-        free = [None if idx in bound else idx for idx in equation.indices]
-        patterns: set[tuple[int | None, ...]] = set()
-        for element in set(elements(equation.rhs)):
-            places = element.indices if isinstance(element, sp.Indexed) else ()
-            for position in changed.get(element_name(element), ()):
-                at = dict(zip(places, position, strict=True))
-                patterns.add(tuple(at.get(idx) for idx in free))
-        extents = [int(size_of(i).xreplace(dict(self.sizes))) for i in equation.indices]
-        return {
-            position
-            for pattern in patterns
-            for position in product(
-                *(
-                    (at,) if at is not None else range(n)
-                    for at, n in zip(pattern, extents, strict=True)
-                )
-            )
-        }
+        fields = dict(self.fields)
+        start = fields[name]
+        fields[name] = start.moved({p: arithmetic.total([start[p], s]) for p, s in shifts.items()})
+        evaluator = Evaluator(arithmetic, fields, self.sizes)
+        for group, positions in self.dependence.affected(name, shifts):
+            fields.update(evaluator.run(group, positions, shifts, name))
+        return fields[str(self.system.objective)][()]
 
 
 class Derived(Mapping[str, Field]):
@@ -109,8 +87,9 @@ class Derived(Mapping[str, Field]):
         self._sizes = forward.sizes
 
     def __getitem__(self, name: str) -> Field:
-        for needed in self._missing(name):
-            self._fields[needed] = self.evaluator().table(self._equations[needed])
+        if name not in self._fields:
+            for group in grouped(self._missing(name)):
+                self._fields.update(self.evaluator().run(group))
         return self._fields[name]
 
     def __contains__(self, name: object) -> bool:
@@ -122,46 +101,30 @@ class Derived(Mapping[str, Field]):
     def __len__(self) -> int:
         return len(self._fields.keys() | self._equations.keys())
 
-    def _missing(self, name: str) -> list[str]:
-        """The tensors that are not known yet and that `name` needs, itself the last."""
-        graph: dict[str, set[str]] = {}
+    def _missing(self, name: str) -> list[Equation]:
+        """The equations of `name` and of all it needs whose tables are not known yet."""
+        found: dict[str, Equation] = {}
         waiting = [name]
         while waiting:
             needed = waiting.pop()
-            if needed in self._fields or needed in graph:
+            if needed in self._fields or needed in found:
                 continue
             if needed not in self._equations:
                 raise UnknownNameError("tensor", needed, self, where="the derived equations")
-            graph[needed] = {element_name(e) for e in elements(self._equations[needed].rhs)}
-            waiting.extend(graph[needed])
-        try:
-            order = TopologicalSorter(graph).static_order()
-            return [needed for needed in order if needed not in self._fields]
-        except CycleError as error:
-            raise EquationError(
-                f"the derived equations define each other in a circle: "
-                f"{' → '.join(reversed(error.args[1]))}",
-                where=str(self._equations[name]),
-                remedy="report this derivation: an adjoint may only use earlier ones",
-            ) from None
+            found[needed] = self._equations[needed]
+            waiting.extend(found[needed].used_names)
+        return list(found.values())
 
     def evaluator(self) -> Evaluator:
         """An evaluator of expressions in these tensors."""
         return Evaluator(Decimals(), self, self._sizes)
-
-    def entries(self, equation: Equation, positions: Iterable[Position]) -> dict[Position, Any]:
-        """The elements that an equation defines, at some positions."""
-        evaluator = self.evaluator()
-        return {
-            position: evaluator.at(equation.rhs, dict(zip(equation.indices, position, strict=True)))
-            for position in positions
-        }
 
     def element(self, element: sp.Expr, places: Mapping[sp.Idx, int]) -> Any:
         """The value of an element, by the equation that defines its tensor."""
         name = element_name(element)
         if name in self._fields or name not in self._equations:
             return self.evaluator().at(element, places)
-        indices = element.indices if isinstance(element, sp.Indexed) else ()
-        position = tuple(places[idx] for idx in indices)
-        return self.entries(self._equations[name], [position])[position]
+        equation = self._equations[name]
+        read = element.indices if isinstance(element, sp.Indexed) else ()
+        at = {idx: places[place] for idx, place in zip(equation.indices, read, strict=True)}
+        return self.evaluator().at(equation.rhs, at)
