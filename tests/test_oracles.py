@@ -480,7 +480,7 @@ def test_a_report_without_rows_is_not_ok():
     assert Report([]).worst is None
     with pytest.raises(VerificationError, match="nothing was verified"):
         Report([]).raise_if_failed()
-    empty = Backward(WHOLE["labels"], {}, {}, WHOLE["labels"].tensors, ())
+    empty = Backward(WHOLE["labels"], {}, {}, WHOLE["labels"].tensors, (), "L")
     assert not verify_backward(empty).ok
 
 
