@@ -93,12 +93,17 @@ def read_system(model: str, loss: str | None) -> System:
     if not is_equation_file(model):
         return read_network(model).system(read_one(loss or LOSS, LOSSES))
     if loss is not None:
-        raise OptionError(
-            "an equation file says itself what is minimized, so there is no loss to choose",
-            where="--loss",
-            remedy="leave --loss out",
-        )
+        raise no_loss_to_choose()
     return load(model)
+
+
+def no_loss_to_choose() -> OptionError:
+    """The error of an equation file that is given a loss."""
+    return OptionError(
+        "an equation file says itself what is minimized, so there is no loss to choose",
+        where="--loss",
+        remedy="leave --loss out",
+    )
 
 
 def is_equation_file(model: str) -> bool:

@@ -13,15 +13,19 @@ from rich.console import Console
 from rich.progress import Progress
 
 from symbackprop.compile import BACKENDS
+from symbackprop.errors import OptionError
+from symbackprop.interop.equation_text import load as load_equations
 from symbackprop.interop.model_text import read_one
 from symbackprop.library import LOSSES, OPTIMIZERS, SCHEDULES, Optimizer
 from symbackprop.train import checkpoints
 from symbackprop.train.checkpoints import Checkpoint
 from symbackprop.train.data import load, split
+from symbackprop.train.equations import SystemTask, read_rows
 from symbackprop.train.fitting import batch_size_for, loss_for, needs_of, network_for, sized
 from symbackprop.train.loop import Epoch, Regime
-from symbackprop.train.run import Engine, Run, Task
-from symbp.common import read_network
+from symbackprop.train.run import Engine, Run
+from symbackprop.train.tasks import NetworkTask, Task
+from symbp.common import is_equation_file, no_loss_to_choose, read_network, size_option
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Request:
     data: str
     target: str | None
     loss: str | None
+    sizes: Mapping[str, int]
     epochs: int
     batch_size: int | None
     optimizer: str
@@ -52,7 +57,7 @@ class Request:
     show_default=True,
     metavar="digits|iris|FILE.csv|FILE.npz",
     help="The rows to learn from. A CSV file's last column is the target; "
-    "an NPZ file holds arrays x and y.",
+    "an NPZ file holds arrays x and y, or those that an equation file names.",
 )
 @click.option("--target", metavar="NAME", help="The target column of a CSV file, if not the last.")
 @click.option(
@@ -60,6 +65,7 @@ class Request:
     metavar="LOSS",
     help="The loss; by default CrossEntropyLoss for labels, MSELoss for numbers.",
 )
+@size_option
 @click.option("--epochs", type=click.IntRange(min=1), default=100, show_default=True)
 @click.option(
     "--batch-size",
@@ -104,6 +110,10 @@ def command(**options: Any) -> None:
     chosen to fit the data unless given. Before the first epoch the generated gradient
     is compared with PyTorch's autograd; if they differ, nothing is trained.
 
+    MODEL may be the path of an equation file, FILE.eqs. Then --data is an NPZ file with
+    an array for every input and target, whose first axes all are the batch, and the
+    loss is what the file minimizes. Parameters begin as uniform numbers.
+
     \b
     Examples:
       symbp train
@@ -111,13 +121,14 @@ def command(**options: Any) -> None:
       symbp train "Linear(64, 128) ReLU Linear(128, 10)" --loss CrossEntropyLoss
       symbp train "Linear(D, 32) Tanh Linear(32, 1)" --data prices.csv --target price
       symbp train --optimizer "SGD(momentum=0.9)" --schedule "StepLR(500)" --out runs/1
+      symbp train mixture.eqs --data points.npz --size H=16
     """
     request = Request(**options)
     if request.out is not None:
         checkpoints.require_writable(request.out)
     task = _task(request)
     run = Run(task, Engine(request.backend, request.dtype))
-    _describe(task)
+    click.echo("\n".join(task.description()))
     error = run.check_gradient()
     click.echo(f"gradient: agrees with torch.autograd to {error:.0e}")
     history = tuple(_shown(run.epochs(), request.epochs))
@@ -135,14 +146,42 @@ def command(**options: Any) -> None:
 def _task(request: Request) -> Task:
     """What to train, with all that was not given chosen to fit the rest."""
     optimizer = _optimizer(request)
+    if request.model is not None and is_equation_file(request.model):
+        return _equations(request, request.model, optimizer)
+    if request.sizes:
+        raise OptionError(
+            "the sizes of a network are written in MODEL, or told by the data",
+            where="--size",
+            remedy="write numbers, as in Linear(64, 16); --size is for equation files",
+        )
     loss = None if request.loss is None else read_one(request.loss, LOSSES)
     network = None if request.model is None else read_network(request.model)
     data = load(request.data, needs_of(network, loss), target=request.target)
     network = network_for(data) if network is None else sized(network, data)
     parts = split(data, request.seed)
-    batch_size = request.batch_size or batch_size_for(parts.train)
-    regime = Regime(request.epochs, batch_size, request.seed)
-    return Task(network, loss or loss_for(data), optimizer, parts, regime)
+    return NetworkTask(
+        network, loss or loss_for(data), optimizer, parts, _regime(request, len(parts.train.x))
+    )
+
+
+def _equations(request: Request, source: str, optimizer: Optimizer) -> Task:
+    """What to train, if MODEL is an equation file."""
+    if request.loss is not None:
+        raise no_loss_to_choose()
+    if request.target is not None:
+        raise OptionError(
+            "an equation file names its targets, so there is none to choose",
+            where="--target",
+            remedy="leave --target out",
+        )
+    system = load_equations(source)
+    data = read_rows(system, request.data, request.seed, request.sizes)
+    return SystemTask(source, system, optimizer, data, _regime(request, data.count))
+
+
+def _regime(request: Request, rows: int) -> Regime:
+    batch_size = request.batch_size or batch_size_for(rows)
+    return Regime(request.epochs, batch_size, request.seed)
 
 
 def _optimizer(request: Request) -> Optimizer:
@@ -155,23 +194,6 @@ def _optimizer(request: Request) -> Optimizer:
 
 
 # --- what is shown ----------------------------------------------------------------------
-
-
-def _describe(task: Task) -> None:
-    train, held_out = task.parts.train, task.parts.held_out
-    target = f"{len(train.classes)} classes" if train.classes else "a real target"
-    click.echo(
-        f"data: {train.name}, {train.features} features, {target}; "
-        f"{len(train.x)} rows to learn from, {len(held_out.x)} held out"
-    )
-    click.echo(f"model: {_text(task)}")
-    click.echo(
-        f"loss: {task.loss}; optimizer: {task.optimizer}; batches of {task.regime.batch_size}"
-    )
-
-
-def _text(task: Task) -> str:
-    return " ".join(str(layer) for _, layer in task.network.flat())
 
 
 def _shown(epochs: Iterable[Epoch], count: int) -> Iterator[Epoch]:
@@ -200,20 +222,14 @@ def _shown(epochs: Iterable[Epoch], count: int) -> Iterator[Epoch]:
 def _settings(request: Request, task: Task, metrics: Mapping[str, float]) -> dict[str, Any]:
     """What the run was, and what it takes to use its parameters on new rows."""
     return {
-        "model": _text(task),
-        "loss": str(task.loss),
+        **task.settings(),
         "optimizer": str(task.optimizer),
         "data": request.data,
         "target": request.target,
-        "classes": list(task.parts.train.classes),
         "epochs": request.epochs,
         "batch_size": task.regime.batch_size,
         "backend": request.backend,
         "dtype": request.dtype,
         "seed": request.seed,
-        "features": {
-            "mean": task.parts.mean.tolist(),
-            "scale": task.parts.scale.tolist(),
-        },
         "metrics": dict(metrics),
     }

@@ -18,8 +18,8 @@ from symbackprop.errors import DataError, UnknownNameError
 from symbackprop.train.datasets import Array, Dataset, Needs, Table, assemble
 from symbackprop.train.files import read_csv, read_npz
 
-# Held out to measure on, as scikit-learn's tutorials do.
-_HELD_OUT = 0.2
+#: The share of rows held out to measure on, as scikit-learn's tutorials do.
+HELD_OUT = 0.2
 
 
 def _digits() -> Any:
@@ -129,9 +129,7 @@ def split(data: Dataset, seed: int) -> Split:
             where=data.name,
             remedy="give 2 rows or more",
         )
-    train, held_out = train_test_split(
-        rows, test_size=_HELD_OUT, random_state=seed, stratify=labels
-    )
+    train, held_out = train_test_split(rows, test_size=HELD_OUT, random_state=seed, stratify=labels)
     scaler = StandardScaler().fit(data.x[train])
 
     def part(chosen: Array) -> Dataset:
@@ -143,4 +141,4 @@ def split(data: Dataset, seed: int) -> Split:
 def _can_stratify(labels: Array) -> bool:
     """Whether each class has a row for either part."""
     _, counts = np.unique(labels, return_counts=True)
-    return bool(counts.min() >= 2 and len(labels) * _HELD_OUT >= len(counts))
+    return bool(counts.min() >= 2 and len(labels) * HELD_OUT >= len(counts))

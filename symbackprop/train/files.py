@@ -172,7 +172,7 @@ def read_npz(path: Path, target: str | None = None) -> Table:
             where=str(path),
             remedy="leave --target out",
         )
-    x, y = _arrays(path)
+    x, y = read_arrays(path, ("x", "y"), "with np.savez(path, x=features, y=targets)").values()
     if y.dtype.kind == "S":
         y = np.char.decode(y, "utf-8", "replace")
     for name, array, ranks in (("x", x, (2,)), ("y", y, (1, 2))):
@@ -204,26 +204,44 @@ def read_npz(path: Path, target: str | None = None) -> Table:
     return Table(str(path), x, y, lambda row: f"{path}, y[{row}]")
 
 
-def _arrays(path: Path) -> tuple[Array, Array]:
+def read_arrays(path: Path, names: Sequence[str], contents: str) -> dict[str, Array]:
+    """Arrays of an NPZ file by name.
+
+    Parameters
+    ----------
+    path
+        The file.
+    names
+        The arrays to read; others are left alone.
+    contents
+        What the file should hold, for the remedy of a message.
+
+    Raises
+    ------
+    DataError
+        If it is not such a file, lacks an array, or holds pickled objects.
+    OSError
+        If the file cannot be read.
+    """
     try:
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, NpzFile):
             raise ValueError("it holds a single array without a name")
         with archive:
-            missing = {"x", "y"} - set(archive.files)
+            missing = [name for name in names if name not in archive.files]
             if missing:
                 raise DataError(
-                    f"the file has no array {' and no array '.join(sorted(missing))}",
+                    f"the file has no array {' and no array '.join(missing)}",
                     where=str(path),
-                    remedy="save it with np.savez(path, x=features, y=targets)",
+                    remedy=f"save it {contents}",
                 )
-            x, y = archive["x"], archive["y"]
-            if not isinstance(x, np.ndarray) or not isinstance(y, np.ndarray):
-                raise ValueError("x and y are not arrays")
-            return x, y
+            arrays = {name: archive[name] for name in names}
+            if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+                raise ValueError(f"{' and '.join(names)} are not arrays")
+            return arrays
     except (ValueError, EOFError, BadZipFile, zlib.error) as error:
         raise DataError(
             f"not an NPZ file of plain arrays: {error}",
             where=str(path),
-            remedy="save it with np.savez(path, x=features, y=targets)",
+            remedy=f"save it {contents}",
         ) from error

@@ -54,9 +54,9 @@ def network_for(data: Dataset) -> Sequential:
     return Sequential(Linear(data.features, width), ReLU(), Linear(width, data.outputs))
 
 
-def batch_size_for(data: Dataset) -> int:
+def batch_size_for(rows: int) -> int:
     """64, or an eighth of the rows where they are few."""
-    return max(1, min(_BATCH, len(data.x) // 8))
+    return max(1, min(_BATCH, rows // 8))
 
 
 def sized(network: Sequential, data: Dataset) -> Sequential:

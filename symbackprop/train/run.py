@@ -11,12 +11,10 @@ from threadpoolctl import threadpool_limits
 
 from symbackprop.calculus import derive_backward
 from symbackprop.compile import BACKENDS, compile_backward, compile_training_step
-from symbackprop.errors import OptionError, VerificationError
-from symbackprop.library import Loss, Optimizer, Origin, Sequential
-from symbackprop.train.data import Split
-from symbackprop.train.datasets import Array, Dataset, chosen
-from symbackprop.train.loop import Epoch, Regime, Training
-from symbackprop.train.metrics import classification, regression
+from symbackprop.errors import VerificationError
+from symbackprop.train.datasets import Array
+from symbackprop.train.loop import Epoch, Training
+from symbackprop.train.tasks import Task
 from symbackprop.verify import autograd_gradients
 
 # How far a gradient may be from autograd's in float64, relative to its largest element.
@@ -28,27 +26,6 @@ _VANISHING = 1e-3
 _CHECKED_ROWS = 16
 # Below this many multiplications in a forward pass, one thread is as fast as several.
 _SMALL_STEP = 2**24
-
-
-@dataclass(frozen=True)
-class Task:
-    """What to train on what.
-
-    Attributes
-    ----------
-    network, loss, optimizer
-        Records of the library; all sizes of the network are numbers.
-    parts
-        The data, split and scaled.
-    regime
-        How often and in what portions the rows are gone through.
-    """
-
-    network: Sequential
-    loss: Loss
-    optimizer: Optimizer
-    parts: Split
-    regime: Regime
 
 
 @dataclass(frozen=True)
@@ -91,16 +68,17 @@ class Run:
     def __init__(self, task: Task, engine: Engine) -> None:
         self._task = task
         self._engine = engine
-        self._system = task.network.system(task.loss)
+        self._system = task.system
+        self._rows = {name: self._cast(array) for name, array in task.rows.items()}
         self._backward = derive_backward(self._system)
         where = {"dtype": engine.dtype, "device": engine.device}
         self._compiled = compile_backward(self._backward, engine.backend, **where)
         step = compile_training_step(self._backward, task.optimizer, engine.backend, **where)
-        initial = task.network.initial_parameters(task.regime.seed)
+        initial = task.initial_parameters()
         self._training = Training(
             step,
             step.place(initial) | step.initial_state(initial),
-            step.place(self._batch(task.parts.train)),
+            step.place(self._rows),
             task.regime,
         )
 
@@ -126,29 +104,24 @@ class Run:
         OptionError
             If the loss is not a finite number on these rows.
         """
-        batch = self._batch(self._task.parts.train)
-        values = self.parameters | {name: rows[:_CHECKED_ROWS] for name, rows in batch.items()}
+        values = self.parameters | {n: rows[:_CHECKED_ROWS] for n, rows in self._rows.items()}
         names = [tensor.name for tensor in self._system.parameters]
-        exact = {name: _widened(array) for name, array in values.items()}
+        defaults = {t.name: np.asarray(t.value) for t in self._system.hyperparameters}
+        exact = {name: _widened(array) for name, array in (defaults | values).items()}
         _, expected = autograd_gradients(self._system, exact, names)
         with np.errstate(all="ignore"):
             loss, found = self._compiled(values)
         if not np.isfinite(float(loss)):
-            raise OptionError(
-                f"the loss is {float(loss)} before the first step: "
-                f"{self._task.loss} is not defined for what the network gives",
-                where=str(self._task.network),
-                remedy="end the model with what the loss takes (BCELoss takes probabilities, so "
-                "Sigmoid), or use a loss on plain numbers, such as BCEWithLogitsLoss",
-            )
+            raise self._task.undefined(float(loss))
         errors = {name: _relative_error(found[name], expected[name]) for name in names}
         worst = max(errors, key=lambda name: errors[name])
+        doubt = "if the declared facts hold of the data, " if self._system.facts else ""
         if not errors[worst] <= _TOLERANCES[self._engine.dtype]:
             raise VerificationError(
                 f"the generated gradient of {worst} differs from torch.autograd's "
                 f"by {errors[worst]:.1e}, relative to its largest element",
                 where=str(self._backward.gradients[worst]),
-                remedy="nothing was trained; please report this network and loss",
+                remedy=f"nothing was trained; {doubt}please report these equations",
             )
         return errors[worst]
 
@@ -167,44 +140,17 @@ class Run:
         return 1 if weights * self._task.regime.batch_size < _SMALL_STEP else None
 
     def metrics(self) -> dict[str, float]:
-        """How good the network is on the held-out rows, by name of the measure.
+        """How good the parameters are on the held-out rows, by name of the measure.
 
         Raises
         ------
         OptionError
-            If the last steps went so far that a prediction is no finite number.
+            If the last steps went so far that a measure is no finite number.
         """
-        held_out = self._task.parts.held_out
-        batch = self._batch(held_out)
-        with np.errstate(all="ignore"):
-            outputs = self._compiled.predict(self.parameters | batch)
-        predicted = np.asarray(outputs, dtype=np.float64)
-        if not np.isfinite(predicted).all():
-            raise OptionError(
-                "a prediction for the held-out rows is not a finite number: "
-                "the steps are too large",
-                remedy="use a smaller learning rate, or features and targets near 1",
-            )
-        if not held_out.classes:
-            return regression(held_out.y, predicted)
-        return classification(held_out.labels, chosen(predicted, self._threshold()))
+        return self._task.metrics(self._compiled, self.parameters)
 
-    def _threshold(self) -> float:
-        """What a single output must exceed to speak for class 1.
-
-        One half if the loss compares the output itself with the target; 0 if the loss
-        makes a probability of it first, which a logit of 0 makes one half.
-        """
-        objective = self._system.definitions[str(self._system.objective)].rhs
-        origin: Origin = self._system.origin
-        prediction = self._system.tensor(origin.prediction)
-        return 0.5 if objective.has(prediction.symbol) else 0.0
-
-    def _batch(self, data: Dataset) -> dict[str, Array]:
-        """All rows of a data set, by the names the equations have for them."""
-        (features,), (target,) = self._system.inputs, self._system.targets
-        y = data.y if data.y.ndim == 1 else data.y.astype(self._engine.dtype)
-        return {features.name: data.x.astype(self._engine.dtype), target.name: y}
+    def _cast(self, array: Array) -> Array:
+        return array.astype(self._engine.dtype) if array.dtype.kind == "f" else array
 
 
 def _widened(array: Array) -> Array:
