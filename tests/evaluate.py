@@ -16,7 +16,16 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from symbackprop.language import MaxOver, System, bracket, element_name, relu, sigmoid, softplus
+from symbackprop.language import (
+    BaseCase,
+    MaxOver,
+    System,
+    bracket,
+    element_name,
+    relu,
+    sigmoid,
+    softplus,
+)
 
 Array = NDArray[Any]
 
@@ -26,6 +35,9 @@ _COMPARISONS = {
     sp.StrictLessThan: np.less,
     sp.LessThan: np.less_equal,
     sp.Eq: np.equal,
+    sp.Ne: np.not_equal,
+    sp.And: lambda *parts: reduce(np.logical_and, parts),
+    sp.Or: lambda *parts: reduce(np.logical_or, parts),
     sp.KroneckerDelta: lambda a, b: np.equal(a, b).astype(float),
 }
 _FUNCTIONS = {
@@ -60,24 +72,40 @@ def evaluate(system: System, given: Mapping[str, Any]) -> dict[str, Array]:
         for extent, actual in zip(tensor.shape, values[tensor.name].shape, strict=True):
             assert sizes.setdefault(extent, actual) == actual, f"{tensor.name}: {extent}"
     with np.errstate(all="ignore"):  # branches of a Piecewise that are not taken
-        for equation in system.equations:
-            value = _Evaluator(values, sizes).value(equation.rhs, equation.indices)
-            shape = tuple(int(e.subs(sizes)) for e in system.tensor(equation.name).shape)
-            values[equation.name] = np.broadcast_to(value, shape)
+        reader = _Evaluator(values, sizes, {e.name: e.base for e in system.equations})
+        for group in system.groups:
+            shapes = {
+                e.name: tuple(int(n.subs(sizes)) for n in system.tensor(e.name).shape)
+                for e in group.equations
+            }
+            rounds = 1
+            if group.recurrent:
+                # Each round makes one more step right, whatever the others are.
+                values.update({name: np.zeros(shape) for name, shape in shapes.items()})
+                rounds = max(shapes[name][axis] for name, axis in group.axes.items())
+            for _ in range(rounds):
+                for equation in group.equations:
+                    value = reader.value(equation.rhs, equation.indices)
+                    values[equation.name] = np.broadcast_to(value, shapes[equation.name])
     return values
 
 
 def _read(array: Array, places: list[Array]) -> Array:
     """The elements at some positions; 0 at those outside of the array."""
     ranges = zip(places, array.shape, strict=True)
-    inside = reduce(np.logical_and, [(p >= 0) & (p < size) for p, size in ranges])
+    inside = reduce(np.logical_and, [(p >= 0) & (p < size) for p, size in ranges], np.True_)
     clipped = [np.clip(p, 0, size - 1) for p, size in zip(places, array.shape, strict=True)]
     return np.where(inside, array[tuple(clipped)], np.zeros((), array.dtype))
 
 
 class _Evaluator:
-    def __init__(self, values: Mapping[str, Array], sizes: Mapping[sp.Expr, int]) -> None:
-        self.values, self.sizes = values, sizes
+    def __init__(
+        self,
+        values: Mapping[str, Array],
+        sizes: Mapping[sp.Expr, int],
+        base: Mapping[str, tuple[BaseCase, ...]],
+    ) -> None:
+        self.values, self.sizes, self.base = values, sizes, base
 
     def value(self, expr: Any, axes: tuple[sp.Idx, ...]) -> Any:
         """An array whose axes are those of the indices in force, of size 1 where unused."""
@@ -86,7 +114,7 @@ class _Evaluator:
             return np.arange(size).reshape([size if idx == expr else 1 for idx in axes])
         if isinstance(expr, sp.Indexed):
             places = [np.asarray(self.value(place, axes)) for place in expr.indices]
-            return _read(self.values[element_name(expr)], places)
+            return self.element(element_name(expr), places)
         if isinstance(expr, sp.Symbol):
             return self.sizes[expr] if expr in self.sizes else self.values[str(expr)][()]
         if isinstance(expr, sp.Sum | MaxOver):
@@ -103,6 +131,17 @@ class _Evaluator:
         if expr.is_number and not expr.args:
             return int(expr) if expr.is_Integer else float(expr)
         return _FUNCTIONS[expr.func](*(self.value(part, axes) for part in expr.args))
+
+    def element(self, name: str, places: list[Array]) -> Array:
+        """A tensor at some positions: its base cases where they are said, 0 outside."""
+        found = _read(self.values[name], places)
+        for case in self.base.get(name, ()):
+            others = [place for axis, place in enumerate(places) if axis != case.axis]
+            extents = [int((idx.upper + 1).subs(self.sizes)) for idx in case.indices]
+            start = np.broadcast_to(self.value(case.rhs, case.indices), extents)
+            here = places[case.axis] == int(case.position.subs(self.sizes))
+            found = np.where(here, _read(start, others), found)
+        return found
 
     def reduced(self, expr: sp.Expr, axes: tuple[sp.Idx, ...]) -> Any:
         """Sum or maximise over the bound indices, which must be new ones."""

@@ -56,6 +56,48 @@ BATCH_NORMS: list[dict[str, Any]] = [
     {"track_running_stats": False},
 ]
 
+#: Axes of sequences, the batch first or not: what `Case` calls batch and shape.
+STEPS_FIRST = {"batch": ("T", "N"), "shape": (FEATURES,)}
+BATCH_FIRST = {"batch": "N", "shape": ("T", FEATURES)}
+ALONE = {"batch": (), "shape": ("T", FEATURES)}
+
+
+def recurrent(cls: type[sb.Layer], **more: Any) -> list[Case]:
+    """The cases of a recurrent network."""
+    return [
+        Case(cls(FEATURES, OUT, **more), **STEPS_FIRST, forward_only=True),
+        Case(cls(FEATURES, OUT, bias=False, **more), **ALONE, forward_only=True),
+        Case(
+            cls(FEATURES, OUT, batch_first=True, initial_state=True, output="last", **more),
+            **BATCH_FIRST,
+            forward_only=True,
+        ),
+        Case(
+            cls(FEATURES, OUT, bidirectional=True, output="final", **more),
+            **STEPS_FIRST,
+            forward_only=True,
+        ),
+        Case(
+            cls(
+                FEATURES,
+                OUT,
+                2,
+                dropout=0.3,
+                bidirectional=True,
+                batch_first=True,
+                initial_state=True,
+                **more,
+            ),
+            **BATCH_FIRST,
+            forward_only=True,
+        ),
+    ]
+
+
+def images(*layers: sb.Layer, shape: tuple[Any, ...] = (3, 7, 5), **more: Any) -> list[Case]:
+    return [Case(layer, shape, forward_only=True, **more) for layer in layers]
+
+
 CASES: dict[str, list[Case]] = {
     "Linear": [
         *rows(sb.Linear(FEATURES, OUT), sb.Linear(FEATURES, OUT, bias=False)),
@@ -136,6 +178,142 @@ CASES: dict[str, list[Case]] = {
         Case(sb.ZeroPad2d((1, 2, 3, 4)), ("C", "H", "W"), forward_only=True),
         Case(sb.ZeroPad2d((1, -2, -1, 0)), IMAGE, forward_only=True),
         Case(sb.ZeroPad2d(1), IMAGE, batch=(), forward_only=True),
+    ],
+    "Conv1d": [
+        *images(
+            sb.Conv1d(4, 3, 2),
+            sb.Conv1d(4, 6, 3, stride=2, padding=1, groups=2),
+            sb.Conv1d(4, 4, 3, dilation=2, padding="same", groups=4, bias=False),
+            sb.Conv1d(4, 3, 4, padding="same"),
+            sb.Conv1d(4, 8, 1, padding="valid", groups=4),
+            sb.Conv1d(4, 2, 3, groups=2),
+            shape=(4, 11),
+        ),
+        Case(sb.Conv1d("C", "O", 3, padding=1), None, forward_only=True),
+    ],
+    "Conv2d": [
+        *images(
+            sb.Conv2d(3, 5, 3, padding=1),
+            sb.Conv2d(3, 2, (3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2)),
+            sb.Conv2d(3, 3, 3, groups=3, padding="same", bias=False),
+        ),
+        Case(sb.Conv2d(3, 5, 3, stride=2, padding=1), (3, "H", "W"), forward_only=True),
+        Case(sb.Conv2d(3, 5, 3), (3, 7, 5), batch=(), forward_only=True),
+    ],
+    "Conv3d": images(
+        sb.Conv3d(2, 3, 2, stride=(1, 2, 1), padding=(0, 1, 0), dilation=(1, 1, 2)),
+        shape=(2, 3, 5, 7),
+    ),
+    "ConvTranspose1d": images(
+        sb.ConvTranspose1d(4, 3, 3),
+        sb.ConvTranspose1d(4, 3, 3, stride=2, padding=1, output_padding=1),
+        sb.ConvTranspose1d(4, 6, 3, stride=3, groups=2, dilation=2, bias=False),
+        sb.ConvTranspose1d(4, 4, 3, stride=2, groups=4),
+        sb.ConvTranspose1d(4, 2, 2, padding=1, groups=2),
+        sb.ConvTranspose1d(4, 3, 1, dilation=2, output_padding=1),
+        shape=(4, 5),
+    ),
+    "ConvTranspose2d": [
+        *images(
+            sb.ConvTranspose2d(2, 3, (3, 2), (2, 3), (1, 0), (1, 2), dilation=(1, 2)),
+            sb.ConvTranspose2d(2, 3, 3, padding=1),
+            shape=(2, 3, 5),
+        ),
+        Case(sb.ConvTranspose2d(2, 3, 3, stride=2), (2, "H", "W"), forward_only=True),
+    ],
+    "MaxPool1d": images(
+        sb.MaxPool1d(3),
+        sb.MaxPool1d(3, stride=2, padding=1, dilation=2),
+        sb.MaxPool1d(2, stride=3, padding=1, ceil_mode=True),
+        shape=(3, 11),
+    ),
+    "MaxPool2d": [
+        *images(
+            sb.MaxPool2d(2),
+            sb.MaxPool2d((3, 2), stride=(2, 1), padding=(1, 0)),
+            sb.MaxPool2d(3, 2, 1, ceil_mode=True),
+        ),
+        Case(sb.MaxPool2d(3, 2, 1), (3, "H", "W"), forward_only=True),
+        Case(sb.MaxPool2d(2), (3, 7, 5), batch=(), forward_only=True),
+    ],
+    "AvgPool1d": images(
+        sb.AvgPool1d(3),
+        sb.AvgPool1d(3, 2, padding=1, count_include_pad=False),
+        sb.AvgPool1d(3, 2, 1, ceil_mode=True),
+        sb.AvgPool1d(3, 2, ceil_mode=True, count_include_pad=False),
+        shape=(3, 12),
+    ),
+    "AvgPool2d": [
+        *images(
+            sb.AvgPool2d((3, 2), padding=(1, 0)),
+            sb.AvgPool2d(3, 2, 1, ceil_mode=True),
+            sb.AvgPool2d(3, 2, 1, divisor_override=5),
+        ),
+        Case(sb.AvgPool2d(3, 2, 1, count_include_pad=False), (3, "H", "W"), forward_only=True),
+    ],
+    "AdaptiveAvgPool1d": images(
+        sb.AdaptiveAvgPool1d(1), sb.AdaptiveAvgPool1d(3), sb.AdaptiveAvgPool1d(5), shape=(3, 10)
+    ),
+    "AdaptiveAvgPool2d": [
+        *images(sb.AdaptiveAvgPool2d(1), sb.AdaptiveAvgPool2d((2, None)), sb.AdaptiveAvgPool2d(6)),
+        Case(sb.AdaptiveAvgPool2d((2, 3)), (3, "H", "W"), forward_only=True),
+    ],
+    "RNN": [
+        *recurrent(sb.RNN),
+        Case(sb.RNN(FEATURES, OUT, 2, "relu"), **STEPS_FIRST, forward_only=True),
+        Case(sb.RNN("D", "H"), batch=("T", "N"), shape=("D",), forward_only=True),
+    ],
+    "GRU": recurrent(sb.GRU),
+    "LSTM": recurrent(sb.LSTM),
+    "MultiheadAttention": [
+        Case(layer, ("T", 6), forward_only=True)
+        for layer in (
+            sb.MultiheadAttention(6, 3, batch_first=True),
+            sb.MultiheadAttention(6, 1, bias=False, batch_first=True, is_causal=True),
+            sb.MultiheadAttention(6, 2, 0.3, batch_first=True),
+            sb.MultiheadAttention(6, 2, batch_first=True, attn_mask="float", is_causal=True),
+            sb.MultiheadAttention(
+                6, 2, batch_first=True, attn_mask="bool", key_padding_mask=True, need_weights=False
+            ),
+            sb.MultiheadAttention(6, 2, kdim=5, vdim=3, batch_first=True, memory="S"),
+            sb.MultiheadAttention(
+                6,
+                2,
+                batch_first=True,
+                memory=13,
+                key_padding_mask=True,
+            ),
+        )
+    ]
+    + [
+        Case(sb.MultiheadAttention(6, 3), (6,), batch=("T", "N"), forward_only=True),
+        Case(sb.MultiheadAttention(6, 3), ("T", 6), batch=(), forward_only=True),
+    ],
+    "TransformerEncoderLayer": [
+        Case(layer, ("T", 6), forward_only=True)
+        for layer in (
+            sb.TransformerEncoderLayer(
+                6, 2, 11, 0.0, "gelu", batch_first=True, norm_first=True, is_causal=True
+            ),
+            sb.TransformerEncoderLayer(6, 3, 5, 0.0, batch_first=True, bias=False),
+            sb.TransformerEncoderLayer(6, 3, 5, 0.3, batch_first=True),
+            sb.TransformerEncoderLayer(6, 3, 5, 0.3, batch_first=True, norm_first=True),
+            sb.TransformerEncoderLayer(
+                6, 3, 5, 0.0, batch_first=True, src_mask="bool", src_key_padding_mask=True
+            ),
+        )
+    ]
+    + [
+        Case(
+            sb.TransformerEncoderLayer(6, 2, 5, 0.0, layer_norm_eps=0.1),
+            (6,),
+            batch=("T", "N"),
+            forward_only=True,
+        )
+    ],
+    "GPT": [
+        Case(sb.GPT(11, 7, 2, 2, 6), None, forward_only=True),
+        Case(sb.GPT(11, 7, 1, 3, 6, dropout=0.3, bias=False, tied=False), (5,), forward_only=True),
     ],
     "Dropout": [*rows(sb.Dropout(), sb.Dropout(0.3), sb.Dropout(0.0)), Case(sb.Dropout(), IMAGE)],
 }

@@ -96,6 +96,7 @@ def in_both_modes(net: sb.Network, *terms: sb.Penalty, **settings: Any) -> Itera
         yield evaluation
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @pytest.mark.parametrize("case", list(all_cases()), ids=str)
 def test_layer_is_pytorchs(case: Case) -> None:
     net = sb.Sequential(case.layer)
@@ -106,7 +107,7 @@ def test_layer_is_pytorchs(case: Case) -> None:
 @pytest.mark.parametrize("case", list(all_cases()), ids=str)
 def test_state_is_named_shaped_and_drawn_as_pytorchs(case: Case) -> None:
     """Parameters and buffers: their keys, their shapes, what fills them before training."""
-    net = sb.Sequential(case.layer).with_sizes({"D": 11, "T": 7, "V": 5})
+    net = sb.Sequential(case.layer).with_sizes({"D": 11, "T": 7, "V": 5, "C": 3, "O": 2, "H": 13})
     names = net.parameter_names | net.buffer_names
     module = built(net)
     known = dict(module.named_buffers()) | dict(module.named_parameters(remove_duplicate=False))

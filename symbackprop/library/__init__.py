@@ -14,7 +14,9 @@ from symbackprop.library.activations import (
     Softplus,
     Tanh,
 )
+from symbackprop.library.attention import MultiheadAttention, ScaledDotProductAttention
 from symbackprop.library.branches import Parallel, Residual
+from symbackprop.library.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d
 from symbackprop.library.dropout import Dropout
 from symbackprop.library.embedding import Embedding, LearnedPositions
 from symbackprop.library.layers import LAYERS, Buffer, Layer, Linear, Weights
@@ -50,7 +52,16 @@ from symbackprop.library.optimizers import (
     RMSprop,
 )
 from symbackprop.library.penalties import L1, L2, PENALTIES, Penalty
+from symbackprop.library.pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AvgPool1d,
+    AvgPool2d,
+    MaxPool1d,
+    MaxPool2d,
+)
 from symbackprop.library.records import Record, Registry, exact
+from symbackprop.library.recurrent import GRU, LSTM, RNN
 from symbackprop.library.schedules import (
     SCHEDULES,
     Constant,
@@ -64,29 +75,43 @@ from symbackprop.library.schedules import (
 from symbackprop.library.scope import Scope
 from symbackprop.library.sequential import Network, Origin, Sequential
 from symbackprop.library.shaping import Flatten, ZeroPad2d
+from symbackprop.library.transformer import GPT, TransformerEncoderLayer
 from symbackprop.library.updates import Update, joint_system
 
 __all__ = [
     "ELU",
     "GELU",
+    "GPT",
+    "GRU",
     "L1",
     "L2",
     "LAYERS",
     "LOSSES",
+    "LSTM",
     "OPTIMIZERS",
     "PENALTIES",
+    "RNN",
     "SCHEDULES",
     "SGD",
     "Activation",
     "Adagrad",
     "Adam",
     "AdamW",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AvgPool1d",
+    "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
     "Buffer",
     "Constant",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
     "CosineAnnealingLR",
     "CrossEntropyLoss",
     "Dropout",
@@ -109,6 +134,9 @@ __all__ = [
     "LogSoftmax",
     "Loss",
     "MSELoss",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MultiheadAttention",
     "NLLLoss",
     "Network",
     "Optimizer",
@@ -121,6 +149,7 @@ __all__ = [
     "Record",
     "Registry",
     "Residual",
+    "ScaledDotProductAttention",
     "Schedule",
     "Scope",
     "Sequential",
@@ -132,6 +161,7 @@ __all__ = [
     "StepLR",
     "Tanh",
     "TargetKind",
+    "TransformerEncoderLayer",
     "Update",
     "Weights",
     "ZeroPad2d",

@@ -82,7 +82,7 @@ class Parallel(Network):
             axis = self._axis(first)
             for branch in branches[1:]:
                 _require_shape(self, _without(first, axis), _without(branch, axis))
-            return _concatenated(scope, branches, axis)
+            return concatenated(scope, branches, axis)
         for branch in branches[1:]:
             _require_shape(self, first, branch)
         return scope.local("h", first.indices, sp.Add(*(b[first.indices] for b in branches)))
@@ -98,7 +98,7 @@ class Parallel(Network):
         return self.dim % rank
 
 
-def _concatenated(scope: Scope, branches: Sequence[Tensor], axis: int) -> Tensor:
+def concatenated(scope: Scope, branches: Sequence[Tensor], axis: int) -> Tensor:
     """``h[n,k] = Sum(δ(k, i)*a[n,i], i) + Sum(δ(k, j + I)*b[n,j], j) + …``."""
     whole = scope.index(sp.Add(*(branch.shape[axis] for branch in branches)))
     positions = list(branches[0].indices)

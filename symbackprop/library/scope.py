@@ -15,6 +15,7 @@ import sympy as sp
 
 from symbackprop.errors import ShapeError
 from symbackprop.language import (
+    BaseCase,
     Domain,
     Equation,
     Fact,
@@ -150,9 +151,18 @@ class Scope:
 
     def local(self, letter: str, indices: Indices, rhs: sp.Expr) -> Tensor:
         """Define a quantity of the current layer: ``m`` in layer 1 is ``m1``."""
+        return self.settle(self.announce(letter, indices), rhs)
+
+    def announce(self, letter: str, indices: Indices) -> Tensor:
+        """Add a quantity of the current layer that is defined later; see `settle`."""
         name = self.fresh(f"{letter}{self.layer}")
         place = name.removeprefix(letter).replace("_", ",")
-        return self.define(name, indices, rhs, latex=_latex(letter, place))
+        return self.declare(name, Role.INTERMEDIATE, *indices, latex=_latex(letter, place))
+
+    def settle(self, tensor: Tensor, rhs: sp.Expr, *base: BaseCase) -> Tensor:
+        """Define a quantity that was announced, from those of other steps if need be."""
+        self.equations.append(Equation(tensor.element, rhs, base))
+        return tensor
 
     def preactivation(self, indices: Indices, rhs: sp.Expr) -> Tensor:
         r"""Define the current layer's z, whose error a textbook calls δ⁽ˡ⁾."""

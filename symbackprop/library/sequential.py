@@ -241,6 +241,7 @@ class Network(Layer):
         return {
             place: tuple(f"{letter}{number}" for letter in layer.further)
             for place, number, layer in self._numbered()
+            if layer.further
         }
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:

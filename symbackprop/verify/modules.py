@@ -8,7 +8,7 @@ equations declare them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import singledispatch
@@ -265,28 +265,18 @@ def _given_masks(masks: Sequence[Any]) -> Iterator[None]:
     import torch
 
     remaining = iter(masks)
+    drawing = torch.nn.functional.dropout
 
-    class GivenMasks(torch.overrides.TorchFunctionMode):
-        def __torch_function__(
-            self,
-            function: Callable[..., Any],
-            types: Any,
-            args: tuple[Any, ...] = (),
-            kwargs: Mapping[str, Any] | None = None,
-        ) -> Any:
-            if function is torch.nn.functional.dropout:
-                return self.dropout(*args, **(kwargs or {}))
-            return function(*args, **(kwargs or {}))
+    def given(x: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+        if not training or p == 0:
+            return x
+        return x * next(remaining).reshape(x.shape) / (1 - p) if p < 1 else x * 0
 
-        def dropout(
-            self, x: Any, p: float = 0.5, training: bool = True, inplace: bool = False
-        ) -> Any:
-            if not training or p == 0:
-                return x
-            return x * next(remaining).reshape(x.shape) / (1 - p) if p < 1 else x * 0
-
-    with GivenMasks():
+    torch.nn.functional.dropout = given
+    try:
         yield
+    finally:
+        torch.nn.functional.dropout = drawing
     assert next(remaining, None) is None, "a mask was not used"  # noqa: S101
 
 
