@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import sympy as sp
 
@@ -24,10 +25,18 @@ class Pattern:
     variables: tuple[Index, ...]
     replacement: Poly
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """The tensors that must occur for the pattern to match."""
         return frozenset().union(*(base.names for base, _ in self.factors))
+
+    @cached_property
+    def opened(self) -> Flat:
+        """The factors with sums open: what a part of a larger sum is matched with."""
+        flat = Flat()
+        for base, exponent in self.factors:
+            flat.multiply_poly(poly(base), exponent)
+        return flat
 
 
 @dataclass(frozen=True)

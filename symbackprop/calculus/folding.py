@@ -31,6 +31,14 @@ def fold_sums(expr: Poly, context: Context) -> Application:
     return _rewrite_products(expr, context.folds, _rewrite_closed)
 
 
+def fold_inner_sums(expr: Poly, context: Context) -> Application:
+    """A part of a sum over several indices that is a forward value's definition → that value.
+
+    ``Σₛₑ gₑ·pₛ·vₛₑ → Σₑ gₑ·oₑ`` when ``oₑ = Σₛ pₛ·vₛₑ``: s occurs nowhere else.
+    """
+    return _rewrite_products(expr, context.folds, _rewrite_inner)
+
+
 def use_facts(expr: Poly, context: Context) -> Application:
     """The left side of a declared fact → its right side."""
     return _rewrite_products(expr, context.facts, _rewrite_closed)
@@ -94,6 +102,32 @@ def _rewrite_closed(flat: Flat, patterns: list[Pattern], used: list[str]) -> Pol
                     used.append(pattern.label)
                     return changed.close()
     return closed
+
+
+def _rewrite_inner(flat: Flat, patterns: list[Pattern], used: list[str]) -> Poly:
+    """Rewrite with sums open on both sides."""
+    for pattern in patterns:
+        while pattern.opened.bound and (changed := _inner_rewritten(flat, pattern)) is not None:
+            flat = changed
+            used.append(pattern.label)
+    return flat.close()
+
+
+def _inner_rewritten(flat: Flat, pattern: Pattern) -> Flat | None:
+    opened = pattern.opened
+    variables = frozenset((*pattern.variables, *opened.bound))
+    for binding, times, left in match_factors(
+        tuple(opened.factors.items()), tuple(flat.factors.items()), variables
+    ):
+        summed = {binding[index] for index in opened.bound}
+        inside = summed <= flat.bound and len(summed) == len(opened.bound)
+        if times != 1 or not inside or any(base.free & summed for base in left):
+            continue
+        value = rename(pattern.replacement, binding)
+        changed = Flat(flat.coefficient, left, {i for i in flat.bound if i not in summed})
+        changed.multiply_poly(value)
+        return changed
+    return None
 
 
 def _rewrite_once(flat: Flat, pattern: Pattern) -> Flat | None:

@@ -116,6 +116,14 @@ def holds_at(definition: Definition, places: tuple[Place, ...]) -> bool:
     )
 
 
+def occurrences(node: Node, name: str) -> int:
+    """How often a tensor is mentioned."""
+    if name not in node.names:
+        return 0
+    own = int(isinstance(node, Access) and node.name == name)
+    return own + sum(occurrences(child, name) for child in node.children)
+
+
 def expand(expr: Poly) -> Poly:
     """Products of sums multiplied out, cancelling reciprocal factors first.
 

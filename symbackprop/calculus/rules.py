@@ -17,7 +17,7 @@ from symbackprop.calculus.nodes import Access, Affine, Group
 from symbackprop.calculus.normal import Poly, number, rename
 from symbackprop.calculus.ranges import surely_apart, surely_outside
 from symbackprop.calculus.rewrite import cost, expand, factor, replace_accesses
-from symbackprop.calculus.sums import constant_sums, vanishing_sums
+from symbackprop.calculus.sums import constant_sums, swap_sums, vanishing_sums
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,12 @@ RULES: tuple[Rewrite, ...] = (
         "Σᵢ xᵢ·… → m·…  when m = Σᵢ xᵢ",
         "recognise the forward value {used}, a sum",
         fold_sums,
+    ),
+    Rewrite(
+        "swap-sums",
+        "Σₛ pₛ·(Σₑ gₑ·vₛₑ) → Σₑ gₑ·oₑ  when o = Σₛ pₛ·vₛ",
+        "change the order of the sums: {used}",
+        swap_sums,
     ),
     Rewrite(
         "expand",

@@ -1,15 +1,25 @@
-"""Sums that are known: constant by definition (Σₖ pₖ = 1), or 0 because their terms cancel."""
+"""Sums that are known: constant by definition (Σₖ pₖ = 1), or 0 because their terms cancel.
+
+And sums that are a shorter one once an adjoint is inserted and the order is changed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 from symbackprop.calculus.context import Context
-from symbackprop.calculus.folding import Application, fold_definitions, fold_sums, use_facts
+from symbackprop.calculus.folding import (
+    Application,
+    fold_definitions,
+    fold_inner_sums,
+    fold_sums,
+    use_facts,
+)
 from symbackprop.calculus.nodes import Access, Affine, Group, Index, Node, Place, Term
 from symbackprop.calculus.normal import Flat, Poly, Total, number, poly
 from symbackprop.calculus.ranges import surely_within
-from symbackprop.calculus.rewrite import expand, inline, inside, replace_accesses
+from symbackprop.calculus.rewrite import cost, expand, inline, inside, replace_accesses
 
 #: How many definitions deep a sum is looked into: Σh → rΣc → r(Σx - D·m) → 0.
 _DEEPEST = 3
@@ -32,20 +42,23 @@ def constant_sums(expr: Poly, context: Context) -> Application:
         return number(value)
 
     def walk(inner: Poly) -> Poly:
-        if Total not in inner.kinds:
-            return inner
-        changed = {base: change(base) for term in inner.terms for base in term.children}
-        if all(value.atom == base for base, value in changed.items()):
-            return inner
-        total = number(0)
-        for term in inner.terms:
-            product = number(term.coefficient)
-            for base, exponent in term.factors:
-                product = product * changed[base].power(exponent)
-            total = total + product
-        return total
+        return _with_bases(inner, change) if Total in inner.kinds else inner
 
     return Application(walk(expr), used)
+
+
+def _with_bases(expr: Poly, change: Callable[[Node], Poly]) -> Poly:
+    """The expression with every base of its terms replaced, sums left closed."""
+    changed = {base: change(base) for term in expr.terms for base in term.children}
+    if all(value.atom == base for base, value in changed.items()):
+        return expr
+    total = number(0)
+    for term in expr.terms:
+        product = number(term.coefficient)
+        for base, exponent in term.factors:
+            product = product * changed[base].power(exponent)
+        total = total + product
+    return total
 
 
 def _constant_sum(total: Total, context: Context) -> Fraction | None:
@@ -128,6 +141,47 @@ def _is_zero(partial: Poly, context: Context, depth: int) -> bool:
         nested = inserted.terms[0].children
         return depth > 0 and any(_vanishing(base, context, depth - 1) for base in nested)
     expanded = expand(inserted)
-    for rule in (fold_definitions, use_facts, constant_sums, fold_sums):
+    for rule in (fold_definitions, use_facts, constant_sums, fold_sums, fold_inner_sums):
         expanded = rule(expanded, context).after
     return not expanded.terms
+
+
+# --- sums in another order --------------------------------------------------------------
+
+
+def swap_sums(expr: Poly, context: Context) -> Application:
+    """Σₛ pₛ·(Σₑ gₑ·vₛₑ) → Σₑ gₑ·oₑ when oₑ = Σₛ pₛ·vₛₑ, the inner sum being an adjoint's."""
+    if Total not in expr.kinds or not expr.names & context.adjoints.keys():
+        return Application(expr)
+    used: list[str] = []
+
+    def change(base: Node) -> Poly:
+        if not isinstance(base, Total):
+            return inside(base, walk)
+        swapped = _swapped(base, context)
+        if swapped is None:
+            return poly(base)
+        used.extend(swapped.used)
+        return swapped.after
+
+    def walk(inner: Poly) -> Poly:
+        return _with_bases(inner, change) if Total in inner.kinds else inner
+
+    return Application(walk(expr), used)
+
+
+def _swapped(total: Total, context: Context) -> Application | None:
+    """A sum with one of its adjoints inserted, if what it was summed over is then folded."""
+    for base, exponent in total.body.factors:
+        name = base.name if isinstance(base, Access) else ""
+        if exponent != 1 or name not in context.adjoints:
+            continue
+        definition = context.adjoints[name]
+        if not isinstance(definition[1].atom, Total):
+            continue
+        folded = fold_inner_sums(inline(poly(total), {name: definition}), context)
+        atom = folded.after.atom
+        shorter = isinstance(atom, Total) and len(atom.indices) <= len(total.indices)
+        if folded.used and shorter and cost(folded.after) <= cost(poly(total)):
+            return Application(folded.after, [name, *folded.used])
+    return None

@@ -32,7 +32,7 @@ from symbackprop.calculus.normal import (
 )
 from symbackprop.calculus.pullback import pull_back
 from symbackprop.calculus.records import Backward
-from symbackprop.calculus.rewrite import Definition, cost, inline
+from symbackprop.calculus.rewrite import Definition, cost, inline, occurrences
 from symbackprop.calculus.rules import (
     CHAIN_RULE,
     INLINE_ADJOINT,
@@ -330,8 +330,10 @@ class _Sweep:
         inlined = inline(kept, {other.element.name: other.definition})
         steps = [Rewriting(INLINE_ADJOINT, kept, inlined, (user,))]
         value = self._simplify(inlined, steps)
-        # A named adjoint is an equation more to read, if nobody else needs the name.
-        allowance = cost(other.value) if superfluous else 0.0
+        # A named adjoint is an equation more to read, if nobody else needs the name; but a
+        # product that is read twice reads better under a name. A sum may merge with others.
+        alone = Total in other.value.kinds or occurrences(kept, other.element.name) == 1
+        allowance = cost(other.value) if superfluous and alone else 0.0
         nested = _widest_sum(value) > max(_widest_sum(kept), _widest_sum(other.value))
         if nested or cost(value) > cost(kept) + allowance:
             return None
