@@ -72,6 +72,10 @@ class Backend(ABC):
         """`yes` where the condition holds, else `no`."""
 
     @abstractmethod
+    def choice(self, condition: str, yes: str, no: str, hosts: Sequence[bool]) -> str:
+        """The same where the condition is Python's, as are those that `hosts` says."""
+
+    @abstractmethod
     def limited(self, operation: str, array: str, limit: str) -> str:
         """``maximum`` or ``minimum`` of an array and a plain number."""
 
@@ -90,6 +94,10 @@ class Backend(ABC):
     @abstractmethod
     def filled(self, shape: str, value: str, like: str) -> str:
         """An array full of one number."""
+
+    @abstractmethod
+    def allocated(self, shape: str, zeros: bool, like: str) -> str:
+        """An array to be filled, of zeros if asked for."""
 
     @abstractmethod
     def spread(self, argument: str, shape: str) -> str:

@@ -10,7 +10,20 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from symbackprop.calculus.nodes import ONE, Extent, Index, whole
-from symbackprop.compile.plan import Constant, Join, Load, Map, Put, Reduce, Value, Window
+from symbackprop.compile.plan import (
+    Constant,
+    Join,
+    Load,
+    Map,
+    Places,
+    Positions,
+    Put,
+    Reduce,
+    Size,
+    Spread,
+    Value,
+    Window,
+)
 
 ZERO = Constant(Fraction(0))
 _ONE = Constant(ONE)
@@ -42,7 +55,7 @@ def add(terms: Iterable[Value]) -> Value:
     return Map("add", _readable([*large, *small]))
 
 
-def joined(terms: Sequence[Value]) -> Value | None:
+def joined(terms: Sequence[Value]) -> Join | None:
     """A sum of values that lie side by side along an axis, as one value; None of any other."""
     if len(terms) < 2:
         return None
@@ -133,6 +146,22 @@ def unsigned(value: Value) -> Value:
 def is_map(value: Value, *operations: str) -> bool:
     """Whether a value is one of these pointwise operations."""
     return isinstance(value, Map) and value.operation in operations
+
+
+def is_trivial(value: Value) -> bool:
+    """Whether naming it would save nothing."""
+    if isinstance(value, Load):
+        # A slice or another shape is a view.
+        windows = [place for place in value.places if isinstance(place, Window)]
+        is_view = all(w.is_slice or w.is_split for w in windows) and not value.gathers
+        return value.plain or (bool(windows) and is_view)
+    if isinstance(value, Constant | Size | Positions | Places | Spread):
+        return True
+    if isinstance(value, Map):
+        simple = value.host and value.operation in ("add", "mul", "div")
+        parts = (unsigned(child) for child in value.children)
+        return value.operation == "neg" or (simple and all(map(is_trivial, parts)))
+    return False
 
 
 # --- selections ---------------------------------------------------------------------------

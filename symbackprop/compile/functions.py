@@ -15,7 +15,7 @@ from symbackprop.compile.backends import BACKENDS
 from symbackprop.compile.module import Function, Module, Returned, write_module
 from symbackprop.compile.program import Program, lower
 from symbackprop.errors import CompileError, OptionError
-from symbackprop.language import Equation, Role, System, Tensor
+from symbackprop.language import Equation, Group, Role, System, Tensor, grouped
 
 _serial = count(1)
 _FORWARD, _BACKWARD = "forward", "backward"
@@ -296,21 +296,25 @@ def backward_equations(backward: Backward) -> tuple[tuple[Equation, ...], dict[s
 
 
 def _in_order(equations: Sequence[Equation]) -> tuple[Equation, ...]:
-    """The same equations, each after those it uses: a gradient may be of an intermediate."""
-    waiting = {equation.name: equation for equation in equations}
-    ordered: list[Equation] = []
+    """The same equations, each after those it uses: a gradient may be of an intermediate.
 
-    def place(equation: Equation) -> None:
-        del waiting[equation.name]
-        for name in equation.used_names:
-            if name in waiting:
-                place(waiting[name])
-        ordered.append(equation)
+    Equations that recur together stand together.
+    """
+    group_of = {e.name: group for group in grouped(equations) for e in group.equations}
+    ordered: dict[str, Equation] = {}
+    entered: set[str] = set()
+
+    def place(group: Group) -> None:
+        entered.update(equation.name for equation in group.equations)
+        for name in (name for equation in group.equations for name in equation.used_names):
+            if name in group_of and name not in entered:
+                place(group_of[name])
+        ordered.update((equation.name, equation) for equation in group.equations)
 
     for equation in equations:
-        if equation.name in waiting:
-            place(equation)
-    return tuple(ordered)
+        if equation.name not in entered:
+            place(group_of[equation.name])
+    return tuple(ordered.values())
 
 
 def gradient_function(backward: Backward) -> Function:

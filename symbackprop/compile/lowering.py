@@ -103,7 +103,10 @@ class Lowering:
         if choice is not None and (joint == expr or _is_simple(choice)):
             return choice
         summands = [self._term(term) for term in self._joined(joint).terms]
-        return joined(summands) or add(summands)
+        side_by_side = joined(summands)
+        if side_by_side is not None and side_by_side.axis != self.running:
+            return side_by_side
+        return add(summands)
 
     def _choice(self, expr: Poly) -> Value | None:
         """``[c]·u + [not c]·v`` as one selection between u and v."""
@@ -283,7 +286,7 @@ class Lowering:
             (above if exponent > 0 else below).append(power(value, abs(exponent)))
         if product.coefficient != 1:
             above.append(Constant(product.coefficient))
-        result = _summed(divided(above, below), conditions, product.indices)
+        result = _summed(divided(above, below), conditions, product.indices, self.running)
         return negative(result) if sign < 0 else result
 
     def _joined(self, expr: Poly) -> Poly:
@@ -334,13 +337,18 @@ class Lowering:
         return Positions(place, whole=True) if isinstance(place, Index) else self._load(place)
 
 
-def _summed(factors: list[Value], conditions: list[Value], indices: tuple[Index, ...]) -> Value:
+def _summed(
+    factors: list[Value],
+    conditions: list[Value],
+    indices: tuple[Index, ...],
+    running: Index | None,
+) -> Value:
     """``Σ_indices Π factors [conditions]``; a sum over labelled rows scatters them."""
     for condition in conditions:
         if not is_map(condition, "=="):
             continue
         labels, positions = condition.children
-        if not _is_one_hot(labels, positions):
+        if not _is_one_hot(labels, positions) or running in positions.axes:
             continue
         rest = [other for other in conditions if other is not condition]
         present = {axis for value in (*factors, *rest) for axis in value.axes}

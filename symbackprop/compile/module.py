@@ -6,17 +6,18 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import sympy as sp
 
+from symbackprop.calculus.nodes import Extent, whole
 from symbackprop.compile.backend import Backend
 from symbackprop.compile.identifiers import Namespace
-from symbackprop.compile.plan import Assignment
+from symbackprop.compile.plan import Array, Assignment, Loop
 from symbackprop.compile.program import Plan
 from symbackprop.compile.writer import Writer
 from symbackprop.errors import CompileError
-from symbackprop.language import PRIMITIVES, Domain, Tensor
+from symbackprop.language import PRIMITIVES, Domain, Equation, Tensor
 from symbackprop.typeset import columns, text_equation
 
 # Lines are broken where they would be longer than this.
@@ -188,6 +189,9 @@ class _FunctionWriter:
         like = names.name(self._arrays[0].name) if self._arrays else ""
         self._writer = Writer(backend, names, like)
         self.requirements = self._writer.requirements
+        #: While the body of a loop is written: the arrays it fills, and its counter.
+        self._filled: dict[str, Array] = {}
+        self._counter = sp.Symbol("")
 
     def text(self) -> str:
         """The whole function."""
@@ -274,32 +278,108 @@ class _FunctionWriter:
         section = None
         waiting: list[Assignment] = []
         for line in self._plan.lines:
-            waiting.append(line)
-            if line.equation is None:
-                continue
+            if isinstance(line, Assignment):
+                waiting.append(line)
+                if line.equation is None:
+                    continue
             if line.origin != section:
                 section = line.origin
                 yield ""
                 if section:
                     yield f"# --- {section}"
-            equation = text_equation(
-                line.equation, self._plan.program.tensors, objective=self._function.objective
-            )
-            yield f"# {_printable_comment(equation)}"
-            for assignment in waiting:
-                yield from self._assigned(assignment)
+            if isinstance(line, Assignment):
+                yield from self._commented(waiting)
+            else:
+                yield from self._loop(line, waiting)
             waiting = []
         yield ""
         yield from self._return()
 
+    def _commented(self, lines: Sequence[Assignment]) -> Iterator[str]:
+        """Lines under the equation that the last of them computes."""
+        (equation,) = (line.equation for line in lines if line.equation is not None)
+        yield from self._comment(equation)
+        for assignment in lines:
+            yield from self._assigned(assignment)
+
+    def _comment(self, equation: Equation) -> Iterator[str]:
+        text = text_equation(
+            equation, self._plan.program.tensors, objective=self._function.objective
+        )
+        yield f"# {_printable_comment(text)}"
+        for case in equation.base:
+            yield f"# {_printable_comment(str(case))}"
+
+    # --- loops ----------------------------------------------------------------------
+
+    def _loop(self, loop: Loop, before: Sequence[Assignment]) -> Iterator[str]:
+        """Equations that recur together, step by step."""
+        counter = self._names.name(loop.counter, loop.index.hint)
+        self._writer.counters[loop.counter] = counter
+        for array in loop.arrays:
+            self._names.name(array.tensor)  # before the whole array asks for a similar one
+        equations = [line.equation for line in loop.lines if line.equation is not None]
+        single = len(equations) == 1
+        yield from (
+            self._comment(equations[0])
+            if single
+            else (f"# {', '.join(equation.name for equation in equations)}, step by step",)
+        )
+        for line in before:
+            yield from self._assigned(line)
+        for array in loop.arrays:
+            yield from self._allocated(array)
+        self._filled, self._counter = {array.tensor: array for array in loop.arrays}, loop.counter
+        steps = f"range({self._writer.size_code(loop.index.size).text})"
+        yield f"for {counter} in {f'reversed({steps})' if loop.backwards else steps}:"
+        waiting: list[Assignment] = []
+        for line in loop.lines:
+            waiting.append(line)
+            if line.equation is not None:
+                written = chain.from_iterable(map(self._assigned, waiting))
+                comment = () if single else self._comment(line.equation)
+                yield from (f"    {text}" for text in (*comment, *written))
+                waiting = []
+        self._filled = {}
+        for array in loop.arrays:
+            if array.name != array.tensor:
+                whole = self._part(array, array.before, array.axes[array.place].size)
+                yield f"{self._names.name(array.tensor)} = {whole}"
+
+    def _allocated(self, array: Array) -> Iterator[str]:
+        """The array of a tensor that a loop computes, with what stands outside its range."""
+        extents = [axis.size for axis in array.axes]
+        extents[array.place] = array.length
+        name = self._names.name(array.name)
+        yield f"{name} = {self._writer.allocated(extents, array.zeros)}"
+        for row, axes, value in array.rows:
+            written = self._writer.right_side(value, axes)
+            yield f"{self._at(array, self._writer.size_code(row).text)} = {written.text}"
+
+    def _part(self, array: Array, start: Extent, count: sp.Expr) -> str:
+        stop = sp.expand(start + count)
+        first = "" if start == 0 else self._writer.size_code(start).text
+        last = "" if stop == array.length else self._writer.size_code(stop).text
+        return self._at(array, f"{first}:{last}")
+
+    def _at(self, array: Array, mark: str) -> str:
+        """Part of an array along the axis of its loop."""
+        return f"{self._names.name(array.name)}[{', '.join([*[':'] * array.place, mark])}]"
+
     def _assigned(self, line: Assignment) -> list[str]:
-        returned = self._function.returned
-        written = self._writer.own if returned.has(line.name) else self._writer.right_side
+        array = self._filled.get(line.name)
+        if array is None:
+            target = self._names.name(line.name)
+            own = self._function.returned.has(line.name)
+        else:
+            place = whole(array.before + self._counter)
+            target, own = self._at(array, self._writer.size_code(place).text), False
+        written = self._writer.own if own else self._writer.right_side
         value = written(line.value, line.axes)
-        text = f"{self._names.name(line.name)} = {value.text}"
+        text = f"{target} = {value.text}"
         if len(text) + 4 <= _WIDTH or len(value.parts) < 2:
             return [text]
-        opening = f"{self._names.name(line.name)} = ("
+        opening = f"{target} = ("
         return [opening, *(f"    {part}" for part in value.parts), ")"]
 
     def _return(self) -> list[str]:

@@ -110,6 +110,10 @@ class NumPyBackend(Backend):
         """``np.where(z > 0, u, 0.0)``."""
         return f"np.where({condition}, {yes}, {no})"
 
+    def choice(self, condition: str, yes: str, no: str, hosts: Sequence[bool]) -> str:
+        """``np.where(t > 0, u, 0.0)``."""
+        return self.selection(condition, yes, no)
+
     def limited(self, operation: str, array: str, limit: str) -> str:
         """``np.maximum(x, 0.5)``."""
         return f"np.{operation}({array}, {limit})"
@@ -129,6 +133,10 @@ class NumPyBackend(Backend):
     def filled(self, shape: str, value: str, like: str) -> str:
         """``np.full((N, K), 1.0, DTYPE)``."""
         return f"np.full({shape}, {value}, DTYPE)"
+
+    def allocated(self, shape: str, zeros: bool, like: str) -> str:
+        """``np.empty((T, N), DTYPE)``."""
+        return f"np.{'zeros' if zeros else 'empty'}({shape}, DTYPE)"
 
     def spread(self, argument: str, shape: str) -> str:
         """``np.broadcast_to(x, (N, K)).copy()``."""

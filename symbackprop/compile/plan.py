@@ -400,6 +400,65 @@ class Assignment:
     equation: Equation | None = None
 
 
+@dataclass(frozen=True)
+class Array:
+    """Where a loop keeps one of its tensors, with elements outside its range beside it.
+
+    Attributes
+    ----------
+    tensor, name
+        The tensor, and the whole array; the same if there is nothing beside it.
+    axes
+        The tensor's axes; the loop runs along one of them.
+    place
+        Which of them that is.
+    before, length
+        Where the tensor begins along it, and how long the whole array is.
+    rows
+        What stands at places outside the tensor: the place, the axes, the value.
+    zeros
+        Whether other places outside the tensor are read as 0.
+    """
+
+    tensor: str
+    name: str
+    axes: tuple[Index, ...]
+    place: int
+    before: Extent
+    length: sp.Expr
+    rows: tuple[tuple[Extent, tuple[Index, ...], Value], ...] = ()
+    zeros: bool = False
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Equations computed together, step by step along one axis.
+
+    Attributes
+    ----------
+    index, counter
+        The index they run along, and the symbol of its value in one step.
+    backwards
+        Whether the last step comes first.
+    arrays
+        Where the tensors are kept.
+    lines
+        What is computed in one step.
+    origin
+        What it is for.
+    """
+
+    index: Index
+    counter: sp.Symbol
+    backwards: bool
+    arrays: tuple[Array, ...]
+    lines: tuple[Assignment, ...]
+    origin: str
+
+
+Line: TypeAlias = Assignment | Loop
+
+
 def walk(value: Value) -> Iterator[Value]:
     """A value and everything it is computed from."""
     yield value

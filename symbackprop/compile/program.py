@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import isinf
 
 import sympy as sp
 
 from symbackprop.calculus.convert import from_sympy, to_index
 from symbackprop.calculus.nodes import Index
-from symbackprop.calculus.normal import (
-    Poly,
-)
+from symbackprop.calculus.normal import Poly, rename
 from symbackprop.calculus.rewrite import Definition
 from symbackprop.compile.build import is_map
+from symbackprop.compile.loops import stepped
 from symbackprop.compile.lowering import Lowering
-from symbackprop.compile.plan import Assignment, Spread, Value, walk
-from symbackprop.compile.sharing import shared
+from symbackprop.compile.plan import (
+    Array,
+    Assignment,
+    Constant,
+    Line,
+    Load,
+    Loop,
+    Spread,
+    Value,
+    walk,
+)
+from symbackprop.compile.sharing import Names, shared
 from symbackprop.compile.stability import stabilize
+from symbackprop.compile.stores import Store, stores_of
 from symbackprop.errors import EquationError, UnknownNameError
-from symbackprop.language import Domain, Equation, Role, Tensor, size_of
+from symbackprop.language import Domain, Equation, Group, Role, Tensor, grouped, size_of
 
 # Operations whose result may be infinite where a selection does not look.
 _RISKY = ("exp", "log", "div", "pow", "sqrt")
@@ -49,17 +60,19 @@ class Program:
 
     def __post_init__(self) -> None:
         defined: set[str] = set()
-        for equation in self.equations:
-            for used in self.uses[equation.name]:
-                if used not in self.tensors:
-                    raise UnknownNameError("tensor", used, self.tensors, where=str(equation))
-                if used in self.uses and used not in defined:
-                    raise EquationError(
-                        f"{used!r} is used before it is computed",
-                        where=str(equation),
-                        remedy="put its equation first",
-                    )
-            defined.add(equation.name)
+        for group in self.groups:
+            together = {equation.name for equation in group.equations}
+            for equation in group.equations:
+                for used in self.uses[equation.name]:
+                    if used not in self.tensors:
+                        raise UnknownNameError("tensor", used, self.tensors, where=str(equation))
+                    if used in self.uses and used not in defined | together:
+                        raise EquationError(
+                            f"{used!r} is used before it is computed",
+                            where=str(equation),
+                            remedy="put its equation first",
+                        )
+            defined |= together
         for name in self.outputs:
             if name not in self.tensors:
                 raise UnknownNameError("output", name, self.uses)
@@ -70,15 +83,31 @@ class Program:
         return {equation.name: equation.used_names for equation in self.equations}
 
     @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The equations in order, those that recur together as one where the last of them is."""
+        group_of = {e.name: group for group in grouped(self.equations) for e in group.equations}
+        last = {group_of[e.name].equations[0].name: e.name for e in self.equations}
+        return tuple(
+            group_of[e.name]
+            for e in self.equations
+            if last[group_of[e.name].equations[0].name] == e.name
+        )
+
+    @cached_property
+    def live_groups(self) -> tuple[Group, ...]:
+        """The groups that the outputs need."""
+        wanted = set(self.outputs)
+        kept: list[Group] = []
+        for group in reversed(self.groups):
+            if any(equation.name in wanted for equation in group.equations):
+                kept.append(group)
+                wanted.update(*(self.uses[equation.name] for equation in group.equations))
+        return tuple(reversed(kept))
+
+    @property
     def live(self) -> tuple[Equation, ...]:
         """The equations that the outputs need."""
-        wanted = set(self.outputs)
-        kept: list[Equation] = []
-        for equation in reversed(self.equations):
-            if equation.name in wanted:
-                kept.append(equation)
-                wanted.update(self.uses[equation.name])
-        return tuple(reversed(kept))
+        return tuple(equation for group in self.live_groups for equation in group.equations)
 
     @cached_property
     def arguments(self) -> tuple[Tensor, ...]:
@@ -124,7 +153,7 @@ class Plan:
     program
         What was lowered.
     lines
-        Assignments in order.
+        Assignments and loops in order.
     hosts
         The scalars that are plain Python numbers.
     guarded
@@ -132,7 +161,7 @@ class Plan:
     """
 
     program: Program
-    lines: tuple[Assignment, ...]
+    lines: tuple[Line, ...]
     hosts: frozenset[str]
     guarded: bool
 
@@ -149,30 +178,91 @@ def lower(program: Program) -> Plan:
         equation.name: (tuple(to_index(idx) for idx in equation.indices), from_sympy(equation.rhs))
         for equation in program.equations
     }
-    lowering = Lowering(
-        program.tensors, (tensor.name for tensor in program.arguments if is_host(tensor))
-    )
-    lines: list[Assignment] = []
-    for equation, expr in _stable(program, definitions):
+    groups = _stable(program, definitions)
+    stores = stores_of(groups)
+    hosts = (tensor.name for tensor in program.arguments if is_host(tensor))
+    lowering = Lowering(program.tensors, hosts, stores)
+    lines: list[Line] = []
+    for group, exprs in groups:
+        origin = program.origins.get(group.equations[0].name, "")
+        if any(equation.name in stores for equation in group.equations):
+            lines.append(_loop(group, exprs, lowering, stores, origin))
+            continue
+        ((equation, expr),) = zip(group.equations, exprs, strict=True)
         axes, _ = definitions[equation.name]
         value = _filling(lowering.value(expr), axes)
         if value.host:
             lowering.hosts.add(equation.name)
-        origin = program.origins.get(equation.name, "")
         lines.append(Assignment(equation.name, axes, value, origin, equation))
-    guarded = any(_is_risky(value) for line in lines for value in walk(line.value))
-    return Plan(program, tuple(shared(lines)), frozenset(lowering.hosts), guarded)
+    names = Names(
+        {line.name for line in _assignments(lines)}
+        | {v.name for line in _assignments(lines) for v in walk(line.value) if isinstance(v, Load)}
+    )
+    shared_lines = tuple(shared(stepped(lines, names.of), names))
+    values = [inner for line in _assignments(shared_lines) for inner in walk(line.value)]
+    guarded = any(map(_is_risky, values)) or any(
+        isinstance(value, Constant) and isinf(value.value) for value in values
+    )
+    return Plan(program, shared_lines, frozenset(lowering.hosts), guarded)
 
 
-def _stable(program: Program, definitions: Mapping[str, Definition]) -> list[tuple[Equation, Poly]]:
-    """The equations that are needed once all are stable; log(p) no longer needs p."""
+def _assignments(lines: Iterable[Line]) -> Iterator[Assignment]:
+    for line in lines:
+        yield from line.lines if isinstance(line, Loop) else (line,)
+
+
+def _loop(
+    group: Group,
+    exprs: Sequence[Poly],
+    lowering: Lowering,
+    stores: Mapping[str, Store],
+    origin: str,
+) -> Loop:
+    """A group of equations, computed along one index."""
+    first = group.equations[0]
+    running = to_index(first.indices[stores[first.name].axis]).fresh()
+    arrays: list[Array] = []
+    lines: list[Assignment] = []
+    for equation, expr in zip(group.equations, exprs, strict=True):
+        store = stores[equation.name]
+        own = tuple(to_index(idx) for idx in equation.indices)
+        axes = (*own[: store.axis], running, *own[store.axis + 1 :])
+        rows = tuple(
+            (store.row(case), case.indices, lowering.value(case.expression)) for case in store.cases
+        )
+        lowering.running = running
+        value = lowering.value(rename(expr, {own[store.axis]: running}))
+        lowering.running = None
+        lines.append(Assignment(equation.name, axes, value, origin, equation))
+        arrays.append(
+            Array(
+                equation.name,
+                store.name,
+                axes,
+                store.axis,
+                store.before,
+                store.length,
+                rows,
+                store.has_zeros,
+            )
+        )
+    counter = sp.Symbol(f"step {running.hint}", integer=True, nonnegative=True)
+    return Loop(running, counter, group.direction < 0, tuple(arrays), tuple(lines), origin)
+
+
+def _stable(
+    program: Program, definitions: Mapping[str, Definition]
+) -> list[tuple[Group, list[Poly]]]:
+    """The groups that are needed once all are stable; log(p) no longer needs p."""
     wanted = set(program.outputs)
-    kept: list[tuple[Equation, Poly]] = []
-    for equation in reversed(program.live):
-        if equation.name in wanted:
-            expr = stabilize(definitions[equation.name][1], definitions)
-            wanted |= expr.names
-            kept.append((equation, expr))
+    kept: list[tuple[Group, list[Poly]]] = []
+    for group in reversed(program.live_groups):
+        if any(equation.name in wanted for equation in group.equations):
+            exprs = [stabilize(definitions[e.name][1], definitions) for e in group.equations]
+            wanted.update(*(expr.names for expr in exprs))
+            for equation in group.equations:
+                wanted.update(*(from_sympy(case.rhs).names for case in equation.base))
+            kept.append((group, exprs))
     return kept[::-1]
 
 

@@ -7,16 +7,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from symbackprop.calculus.nodes import Index
-from symbackprop.compile.build import unsigned
+from symbackprop.compile.build import is_trivial
 from symbackprop.compile.plan import (
     Assignment,
     Constant,
+    Line,
     Load,
+    Loop,
     Map,
-    Positions,
     Reduce,
-    Size,
-    Spread,
     Value,
     Window,
 )
@@ -26,34 +25,63 @@ _SHIFTED = "shifted_"
 _FUNCTION_NAMES = {"==": "mask", ">": "mask", ">=": "mask", "<": "mask", "<=": "mask"}
 
 
-def shared(lines: Iterable[Assignment]) -> list[Assignment]:
+class Names:
+    """Hands out names for values that no equation names.
+
+    Parameters
+    ----------
+    taken
+        The names that are there already.
+    """
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = set(taken)
+
+    def of(self, value: Value) -> str:
+        """A name that says what the value is, where that is short."""
+        name = _description(value)
+        number = 1
+        candidate = name or "t1"
+        while candidate in self._taken:
+            number += 1
+            candidate = f"{name}_{number}" if name else f"t{number}"
+        self._taken.add(candidate)
+        return candidate
+
+
+def shared(lines: Iterable[Line], names: Names) -> list[Line]:
     """The lines with every value that occurs more than once assigned before its first use.
 
-    A shared value's line has no equation; its name says what it holds, and may still be
-    taken.
+    A shared value's line has no equation; its name says what it holds. What is computed
+    inside a loop is shared inside it alone.
     """
     given = list(lines)
-    return list(_Sharing(given).run(given))
+    return list(_Sharing(given, names).run(given))
 
 
 class _Sharing:
-    def __init__(self, lines: list[Assignment]) -> None:
+    def __init__(self, lines: list[Line], names: Names) -> None:
+        self.names = names
         self.uses: Counter[str] = Counter()
         for line in lines:
-            self._count(line.value)
+            if isinstance(line, Assignment):
+                self._count(line.value)
         #: By pattern: the name it is kept under, and its places among the pattern's axes.
         self.kept: dict[str, tuple[str, tuple[int, ...]]] = {}
-        self.taken = {line.name for line in lines} | set(_tensors(line.value for line in lines))
 
     def _count(self, value: Value) -> None:
         self.uses[value.pattern] += 1
         # What is never kept under a name computes its parts each time.
-        if self.uses[value.pattern] == 1 or _is_trivial(value):
+        if self.uses[value.pattern] == 1 or is_trivial(value):
             for child in value.children:
                 self._count(child)
 
-    def run(self, lines: list[Assignment]) -> Iterator[Assignment]:
+    def run(self, lines: list[Line]) -> Iterator[Line]:
         for line in lines:
+            if isinstance(line, Loop):
+                inside = shared(line.lines, self.names)
+                yield replace(line, lines=tuple(i for i in inside if isinstance(i, Assignment)))
+                continue
             before: list[Assignment] = []
             whole = self._replaced(line.value, line, before, is_line=True)
             yield from before
@@ -61,7 +89,7 @@ class _Sharing:
             self._keep(line.name, line.axes, line.value)
 
     def _keep(self, name: str, stored: tuple[Index, ...], value: Value) -> None:
-        if not _is_trivial(value):
+        if not is_trivial(value):
             places = tuple(value.axes.index(axis) for axis in stored)
             self.kept.setdefault(value.pattern, (name, places))
 
@@ -73,44 +101,12 @@ class _Sharing:
             return Load(name, tuple(value.axes[place] for place in places), value.host)
         children = [self._replaced(child, line, before) for child in value.children]
         rebuilt = value.with_children(children) if children else value
-        if is_line or self.uses[value.pattern] == 1 or _is_trivial(value):
+        if is_line or self.uses[value.pattern] == 1 or is_trivial(value):
             return rebuilt
-        name = self._fresh(_description(value))
+        name = self.names.of(value)
         before.append(Assignment(name, value.axes, rebuilt, line.origin))
         self._keep(name, value.axes, value)
         return Load(name, value.axes, value.host)
-
-    def _fresh(self, name: str) -> str:
-        number = 1
-        candidate = name or "t1"
-        while candidate in self.taken:
-            number += 1
-            candidate = f"{name}_{number}" if name else f"t{number}"
-        self.taken.add(candidate)
-        return candidate
-
-
-def _tensors(values: Iterable[Value]) -> Iterator[str]:
-    for value in values:
-        if isinstance(value, Load):
-            yield value.name
-        yield from _tensors(value.children)
-
-
-def _is_trivial(value: Value) -> bool:
-    """Whether naming it would save nothing."""
-    if isinstance(value, Load):
-        # A slice or another shape is a view.
-        windows = [place for place in value.places if isinstance(place, Window)]
-        is_view = all(w.is_slice or w.is_split for w in windows) and not value.gathers
-        return value.plain or (bool(windows) and is_view)
-    if isinstance(value, Constant | Size | Positions | Spread):
-        return True
-    if isinstance(value, Map):
-        simple = value.host and value.operation in ("add", "mul", "div")
-        parts = (unsigned(child) for child in value.children)
-        return value.operation == "neg" or (simple and all(map(_is_trivial, parts)))
-    return False
 
 
 def _description(value: Value) -> str:

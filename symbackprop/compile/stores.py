@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from symbackprop.calculus.nodes import Affine, Extent, Index, Node, Place, linear, whole
+from symbackprop.calculus.convert import from_sympy, to_index, to_place
+from symbackprop.calculus.nodes import Access, Affine, Extent, Index, Node, Place, linear, whole
 from symbackprop.calculus.normal import Poly, rename
+from symbackprop.calculus.ranges import surely_nonnegative
 from symbackprop.compile.plan import Window, window
+from symbackprop.errors import CompileError
+from symbackprop.language import BaseCase, Equation, Group, size_of
 
 
 @dataclass(frozen=True)
@@ -89,3 +93,83 @@ class Store:
         """Where a place along the tensor's axis is in the array."""
         steps, start = linear(place)
         return window(whole(start + self.before), steps, self.length, sure)
+
+
+def stores_of(groups: Sequence[tuple[Group, Sequence[Poly]]]) -> dict[str, Store]:
+    """How each tensor that recurs, or has base cases, is kept.
+
+    Parameters
+    ----------
+    groups
+        All equations, with their right sides in normal form.
+    """
+    stores: dict[str, Store] = {}
+    for group, _ in groups:
+        for equation in group.equations:
+            axis = _axis(group, equation)
+            if axis is not None:
+                cases = tuple(_case(case) for case in equation.base)
+                extent = size_of(equation.indices[axis])
+                stores[equation.name] = Store(equation.name, axis, extent, cases=cases)
+    reads: dict[str, list[int]] = {name: [] for name in stores}
+    for _, exprs in groups:
+        for access in (access for expr in exprs for access in _accesses(expr)):
+            store = stores.get(access.name)
+            shift = None if store is None else _shift(access.places[store.axis], store.extent)
+            if shift is not None:
+                reads[access.name].append(shift)
+    return {name: _padded(store, reads[name]) for name, store in stores.items()}
+
+
+def _axis(group: Group, equation: Equation) -> int | None:
+    if group.recurrent:
+        axes = {group.axes[equation.name], *(case.axis for case in equation.base)}
+    else:
+        axes = {case.axis for case in equation.base}
+    if len(axes) > 1:
+        raise CompileError(
+            f"{equation.name!r} has base cases along another axis than it recurs along",
+            where=str(equation),
+            remedy="give base cases along one axis",
+        )
+    return next(iter(axes), None)
+
+
+def _case(case: BaseCase) -> Case:
+    place = to_place(case.position)
+    assert isinstance(place, int | Affine)  # noqa: S101 (it is fixed)
+    indices = tuple(to_index(idx) for idx in case.indices)
+    return Case(linear(place)[1], indices, from_sympy(case.rhs))
+
+
+def _accesses(node: Node) -> Iterator[Access]:
+    if isinstance(node, Access):
+        yield node
+    for child in node.children:
+        yield from _accesses(child)
+
+
+def _shift(place: Place, extent: sp.Expr) -> int | None:
+    """By how much a place is moved against an index that runs through the axis."""
+    if not isinstance(place, Affine) or len(place.terms) != 1 or not isinstance(place.offset, int):
+        return None
+    ((index, step),) = place.terms
+    return place.offset if step == 1 and index.size == extent else None
+
+
+def _padded(store: Store, shifts: Sequence[int]) -> Store:
+    """A store with room for its base cases and for what is read beside its range."""
+    before: Extent = max((-shift for shift in shifts if shift < 0), default=0)
+    after: Extent = max((shift for shift in shifts if shift > 0), default=0)
+    for case in store.cases:
+        if surely_nonnegative(whole(-1 - case.place)):
+            before = _larger(before, whole(-case.place))
+        else:
+            after = _larger(after, whole(case.place - store.extent + 1))
+    return replace(store, before=before, after=after)
+
+
+def _larger(one: Extent, other: Extent) -> Extent:
+    return (
+        max(one, other) if isinstance(one, int) and isinstance(other, int) else sp.Max(one, other)
+    )

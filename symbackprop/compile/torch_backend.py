@@ -121,6 +121,15 @@ class TorchBackend(Backend):
         """``torch.where(z > 0, u, 0.0)``."""
         return f"torch.where({condition}, {yes}, {no})"
 
+    def choice(self, condition: str, yes: str, no: str, hosts: Sequence[bool]) -> str:
+        """``(u if t > 0 else torch.full_like(u, 0.0))``."""
+        _, yes_is_number, no_is_number = hosts
+        if yes_is_number:
+            yes = f"torch.full_like({no}, {yes})"
+        elif no_is_number:
+            no = f"torch.full_like({yes}, {no})"
+        return f"({yes} if {condition} else {no})"
+
     def limited(self, operation: str, array: str, limit: str) -> str:
         """``torch.clamp(x, min=0.5)``: `torch.maximum` takes no plain numbers."""
         keyword = {"maximum": "min", "minimum": "max"}[operation]
@@ -141,6 +150,10 @@ class TorchBackend(Backend):
     def filled(self, shape: str, value: str, like: str) -> str:
         """``torch.full((N, K), 1.0, dtype=DTYPE, device=x.device)``."""
         return f"torch.full({shape}, {value}, dtype=DTYPE{_beside(like)})"
+
+    def allocated(self, shape: str, zeros: bool, like: str) -> str:
+        """``torch.empty((T, N), dtype=DTYPE, device=x.device)``."""
+        return f"torch.{'zeros' if zeros else 'empty'}({shape}, dtype=DTYPE{_beside(like)})"
 
     def spread(self, argument: str, shape: str) -> str:
         """``torch.broadcast_to(x, (N, K)).clone()``."""

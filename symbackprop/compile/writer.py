@@ -11,6 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from math import isfinite
 
+from symbackprop.calculus.nodes import Extent
 from symbackprop.compile.code import (
     AND,
     ATOM,
@@ -62,6 +63,10 @@ class Writer(Reading):
         if not isinstance(seen, Load) or seen.host or seen.gathers:
             return code  # an array of its own
         return replace(code, text=self._backend.copied(code.at(ATOM)), level=ATOM, parts=())
+
+    def allocated(self, extents: Sequence[Extent], zeros: bool) -> str:
+        """An array to be filled."""
+        return self._backend.allocated(self._sizes(extents), zeros, self._like)
 
     # --- one kind of value each -----------------------------------------------------
 
@@ -193,6 +198,10 @@ class Writer(Reading):
         """A function, in Python's own spelling between plain numbers."""
         texts = [operand.text for operand in operands]
         operation = value.operation
+        if operation == "select" and value.children[0].host:
+            condition, yes, no = texts
+            hosts = [child.host for child in value.children]
+            return Code(self._backend.choice(condition, yes, no, hosts))
         if operation == "select":
             return Code(self._backend.selection(*texts))
         if operation == "number":
