@@ -105,6 +105,10 @@ CASES: dict[str, list[Case]] = {
         Case(sb.Linear(FEATURES, OUT), batch=()),
         Case(sb.Linear(FEATURES, OUT), batch=("N", "T")),
     ],
+    "Bilinear": [
+        *rows(sb.Bilinear(FEATURES, 7, OUT), sb.Bilinear(FEATURES, 7, OUT, bias=False)),
+        Case(sb.Bilinear("D", 7, OUT), None, batch=("N", "T")),
+    ],
     "LeakyReLU": rows(sb.LeakyReLU(), sb.LeakyReLU(0.3)),
     "ELU": rows(sb.ELU(), sb.ELU(alpha=0.7)),
     "GELU": rows(sb.GELU(), sb.GELU(approximate="tanh")),
@@ -152,9 +156,9 @@ CASES: dict[str, list[Case]] = {
         Case(sb.InstanceNorm2d(5), IMAGE, batch=()),
     ],
     "GroupNorm": [
-        Case(sb.GroupNorm(2, 6), (6, 3, 5), forward_only=True),
-        Case(sb.GroupNorm(1, 3, eps=0.1), (3, 5), forward_only=True),
-        Case(sb.GroupNorm(3, 3, affine=False), (3, 5, 7), forward_only=True),
+        Case(sb.GroupNorm(2, 6), (6, 3, 5)),
+        Case(sb.GroupNorm(1, 3, eps=0.1), (3, 5)),
+        Case(sb.GroupNorm(3, 3, affine=False), (3, 5, 7)),
     ],
     "Embedding": [
         Case(sb.Embedding(11, 3), ("T",)),
@@ -163,21 +167,21 @@ CASES: dict[str, list[Case]] = {
     ],
     "LearnedPositions": [
         Case(sb.LearnedPositions(7, 3), None),
-        Case(sb.LearnedPositions(7, 3), (5, 3), forward_only=True),
+        Case(sb.LearnedPositions(7, 3), (5, 3)),
         Case(sb.LearnedPositions("T", "D"), None),
     ],
     "Flatten": [
-        Case(sb.Flatten(), IMAGE, forward_only=True),
-        Case(sb.Flatten(2), IMAGE, forward_only=True),
-        Case(sb.Flatten(0, 1), IMAGE, forward_only=True),
-        Case(sb.Flatten(-3, -2), ("C", 3, "W"), forward_only=True),
+        Case(sb.Flatten(), IMAGE),
+        Case(sb.Flatten(2), IMAGE),
+        Case(sb.Flatten(0, 1), IMAGE),
+        Case(sb.Flatten(-3, -2), ("C", 3, "W")),
         Case(sb.Flatten(), (5,)),
     ],
     "ZeroPad2d": [
-        Case(sb.ZeroPad2d(2), IMAGE, forward_only=True),
-        Case(sb.ZeroPad2d((1, 2, 3, 4)), ("C", "H", "W"), forward_only=True),
-        Case(sb.ZeroPad2d((1, -2, -1, 0)), IMAGE, forward_only=True),
-        Case(sb.ZeroPad2d(1), IMAGE, batch=(), forward_only=True),
+        Case(sb.ZeroPad2d(2), IMAGE),
+        Case(sb.ZeroPad2d((1, 2, 3, 4)), ("C", "H", "W")),
+        Case(sb.ZeroPad2d((1, -2, -1, 0)), IMAGE),
+        Case(sb.ZeroPad2d(1), IMAGE, batch=()),
     ],
     "Conv1d": [
         *images(

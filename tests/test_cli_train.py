@@ -6,10 +6,12 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 import symbackprop.train.run
 from symbackprop.library import Linear, Sequential
+from symbackprop.train import checkpoints
 from symbackprop.train.data import load, split
 from symbp.main import cli
 
@@ -298,3 +300,71 @@ def test_data_that_cannot_be_used_is_shown(text, message, tmp_path):
     result = train("--data", path, ok=2)
     assert message in result.stderr
     assert str(path) in result.stderr
+
+
+def test_dropout_and_running_averages_are_those_of_evaluation_in_the_end(tmp_path):
+    """The held-out measure is what PyTorch's modules give with the kept state in eval mode."""
+    model = "Linear(4, 7) BatchNorm1d(7) Tanh Dropout(0.3) Linear(7, 3)"
+    shown = train(
+        model,
+        "--data",
+        "iris",
+        "--epochs",
+        9,
+        "--lr",
+        0.01,
+        "--out",
+        tmp_path,
+        "--backend",
+        "torch",
+    )
+    kept = checkpoints.load(tmp_path)
+    assert set(kept.buffers) == {"m_run2", "v_run2"}
+    module = torch.nn.Sequential(
+        torch.nn.Linear(4, 7), torch.nn.BatchNorm1d(7), torch.nn.Tanh(),
+        torch.nn.Dropout(0.3), torch.nn.Linear(7, 3),
+    ).double().eval()  # fmt: skip
+    names = {"0.weight": "W1", "0.bias": "b1", "1.weight": "gamma2", "1.bias": "b2"}
+    names |= {"1.running_mean": "m_run2", "1.running_var": "v_run2"}
+    names |= {"4.weight": "W3", "4.bias": "b3"}
+    state = {**kept.parameters, **kept.buffers}
+    module.load_state_dict({k: torch.tensor(state[n]) for k, n in names.items()}, strict=False)
+    held_out = split(load("iris"), seed=0).held_out
+    predicted = module(torch.tensor(held_out.x)).argmax(1).numpy()
+    assert measured(shown)["accuracy"] == pytest.approx((predicted == held_out.y).mean(), abs=1e-4)
+    assert not np.allclose(kept.buffers["v_run2"], 1)
+
+
+def test_dropout_is_drawn_anew_for_each_batch_and_by_the_seed():
+    model = "Linear(4, 7) Dropout(0.5) Linear(7, 3)"
+    shown = [
+        losses(train(model, "--data", "iris", "--epochs", 3, "--lr", 0, "--seed", seed))
+        for seed in (1, 1, 2)
+    ]
+    assert len(set(shown[0])) == 3
+    assert shown[0] == shown[1] != shown[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["Conv Linear(64, 10)"], "Conv"),
+        (["BatchNorm2d(1) Flatten Linear(64, 10)"], "size H of one is left open"),
+        (["Flatten Linear(64, 10)", "--input", "2,8,8"], "takes 128 inputs"),
+        (["Flatten Linear(64, 10)", "--input", "8;8"], "not sizes, such as 3,28,28"),
+        (["Bilinear(64, 3, 10)"], "'u1' would have to be given"),
+    ],
+)
+def test_inputs_that_do_not_fit_the_network(arguments, message):
+    result = CliRunner().invoke(cli, ["train", *arguments, "--epochs", "1"])
+    assert result.exit_code == 2, result.output
+    assert message in result.output
+
+
+def test_labels_are_features_that_choose_rows(tmp_path):
+    generator = np.random.default_rng(0)
+    x = generator.integers(5, size=(80, 3))
+    np.savez(tmp_path / "data.npz", x=x, y=(x[:, 0] > 2).astype(int))
+    model = "Embedding(5, 3) Flatten Linear(9, 2)"
+    shown = train(model, "--data", tmp_path / "data.npz", "--epochs", 40, "--lr", 0.03)
+    assert measured(shown)["accuracy"] == 1

@@ -167,3 +167,30 @@ def test_folders_that_cannot_be_written_are_found_out_before(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     with pytest.raises(OptionError, match="holds no checkpoint"):
         checkpoints.load(tmp_path)
+
+
+def test_buffers_are_kept_where_there_are_some(tmp_path):
+    buffers = {"m_run1": np.array([0.5, 2.0])}
+    checkpoints.save(tmp_path, Checkpoint({}, (), {}, buffers))
+    back = checkpoints.load(tmp_path)
+    assert back.buffers.keys() == buffers.keys()
+    assert np.array_equal(back.buffers["m_run1"], buffers["m_run1"])
+    checkpoints.save(tmp_path, KEPT)
+    assert not (tmp_path / "buffers.npz").exists()
+    assert checkpoints.load(tmp_path).buffers == {}
+
+
+def test_what_is_drawn_is_drawn_for_each_batch():
+    seen = []
+
+    def watch(values):
+        seen.append((len(values["x"]), values["mask"]))
+        return 0.0, {}
+
+    numbers = iter(range(9))
+    values = {"W": np.zeros((2, 1))}
+    training = Training(
+        watch, values, {"x": X, "y": Y}, Regime(2, 3), lambda rows: {"mask": (next(numbers), rows)}
+    )
+    list(training.epochs())
+    assert seen == [(rows, (k, rows)) for k, rows in enumerate([3, 3, 1, 3, 3, 1])]

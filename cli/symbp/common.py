@@ -8,7 +8,7 @@ import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import click
 
@@ -19,6 +19,8 @@ from symbackprop.language import System
 from symbackprop.library import LAYERS, LOSSES, Sequential
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+#: The axes of one example, where they are given.
+Shape: TypeAlias = tuple[int | str, ...] | None
 
 #: The network and the loss of the document this project follows.
 MODEL = "Linear(10, 20) ReLU Linear(20, 1)"
@@ -27,15 +29,43 @@ LOSS = "MSELoss"
 _NUMBER = re.compile(r"0*[1-9][0-9]{0,8}")
 
 
+class _Shape(click.ParamType[Any]):
+    """Sizes separated by commas, numbers or names: ``3,28,28`` or ``3,H,W``."""
+
+    name = "sizes"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int | str, ...]:
+        """The sizes."""
+        if isinstance(value, tuple):
+            return value
+        words = [word.strip() for word in value.split(",")]
+        if not all(word.isidentifier() or _NUMBER.fullmatch(word) for word in words):
+            self.fail(f"{value!r} is not sizes, such as 3,28,28 or 3,H,W", param, ctx)
+        return tuple(int(word) if word.isdecimal() else word for word in words)
+
+
+def input_option(command: Command) -> Command:
+    """The option --input."""
+    return click.option(
+        "--input",
+        "shape",
+        type=_Shape(),
+        metavar="SIZES",
+        help="The axes of one example, such as 3,28,28 or 3,H,W, if MODEL does not tell.",
+    )(command)
+
+
 def network_options(command: Command) -> Command:
-    """The argument MODEL and the option --loss."""
+    """The argument MODEL and the options --loss and --input."""
     loss = click.option(
         "--loss",
         metavar="LOSS",
         help=f"The loss of a network, such as CrossEntropyLoss(label_smoothing=0.1); by default "
         f"{LOSS}.",
     )
-    return click.argument("model", default=MODEL)(loss(command))
+    return click.argument("model", default=MODEL)(loss(input_option(command)))
 
 
 def size_option(command: Command) -> Command:
@@ -82,16 +112,18 @@ def read_network(text: str) -> Sequential:
     return Sequential(*read_all(text, LAYERS))
 
 
-def read_system(model: str, loss: str | None) -> System:
+def read_system(model: str, loss: str | None, shape: Shape = None) -> System:
     """The equations of a network with a loss, or those of an equation file.
 
     Raises
     ------
     OptionError
-        If an equation file is given a loss.
+        If an equation file is given a loss or the axes of an example.
     """
     if not is_equation_file(model):
-        return read_network(model).system(read_one(loss or LOSS, LOSSES))
+        return read_network(model).system(read_one(loss or LOSS, LOSSES), shape=shape)
+    if shape is not None:
+        raise no_axes_to_choose()
     if loss is not None:
         raise no_loss_to_choose()
     return load(model)
@@ -103,6 +135,15 @@ def no_loss_to_choose() -> OptionError:
         "an equation file says itself what is minimized, so there is no loss to choose",
         where="--loss",
         remedy="leave --loss out",
+    )
+
+
+def no_axes_to_choose() -> OptionError:
+    """The error of an equation file that is given the axes of an example."""
+    return OptionError(
+        "an equation file says itself which axes its tensors have",
+        where="--input",
+        remedy="leave --input out",
     )
 
 

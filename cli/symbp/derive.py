@@ -18,7 +18,7 @@ from symbackprop.typeset import (
     markdown_derivation,
     text_derivation,
 )
-from symbp.common import deliver, network_options, output_option, read_system
+from symbp.common import Shape, deliver, network_options, output_option, read_system
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Request:
 
     model: str
     loss: str | None
+    shape: Shape
     wrt: tuple[str, ...]
     notation: Notation
     style: str
@@ -83,7 +84,8 @@ def command(**options: Any) -> None:
 
 
 def _written(request: Request) -> str:
-    backward = derive_backward(read_system(request.model, request.loss), request.wrt or None)
+    system = read_system(request.model, request.loss, request.shape)
+    backward = derive_backward(system, request.wrt or None)
     if request.style == "json":
         return json.dumps(json_derivation(backward), indent=2, ensure_ascii=False)
     write = {

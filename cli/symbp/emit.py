@@ -8,7 +8,7 @@ import click
 
 from symbackprop.compile import BACKENDS
 from symbackprop.derivation import derive
-from symbp.common import deliver, network_options, output_option, read_system
+from symbp.common import Shape, deliver, network_options, output_option, read_system
 
 
 @click.command(name="emit")
@@ -21,7 +21,9 @@ from symbp.common import deliver, network_options, output_option, read_system
     help="The only library that the module needs.",
 )
 @output_option
-def command(model: str, loss: str | None, backend: str, output: Path | None) -> None:
+def command(
+    model: str, loss: str | None, shape: Shape, backend: str, output: Path | None
+) -> None:
     """Write a readable module with the loss and all gradients of a network.
 
     MODEL is a network as in PyTorch, or the path of an equation file, FILE.eqs. The
@@ -34,4 +36,4 @@ def command(model: str, loss: str | None, backend: str, output: Path | None) -> 
       symbp emit "Linear(D, 3)" --loss CrossEntropyLoss --backend torch -o model.py
       symbp emit attention.eqs -o attention.py
     """
-    deliver(derive(read_system(model, loss)).compile(backend).source, output)
+    deliver(derive(read_system(model, loss, shape)).compile(backend).source, output)

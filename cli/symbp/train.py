@@ -21,11 +21,26 @@ from symbackprop.train import checkpoints
 from symbackprop.train.checkpoints import Checkpoint
 from symbackprop.train.data import load, split
 from symbackprop.train.equations import SystemTask, read_rows
-from symbackprop.train.fitting import batch_size_for, loss_for, needs_of, network_for, sized
+from symbackprop.train.fitting import (
+    batch_size_for,
+    laid_out,
+    loss_for,
+    needs_of,
+    network_for,
+    sized,
+)
 from symbackprop.train.loop import Epoch, Regime
 from symbackprop.train.run import Engine, Run
 from symbackprop.train.tasks import NetworkTask, Task
-from symbp.common import is_equation_file, no_loss_to_choose, read_network, size_option
+from symbp.common import (
+    Shape,
+    input_option,
+    is_equation_file,
+    no_axes_to_choose,
+    no_loss_to_choose,
+    read_network,
+    size_option,
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +51,7 @@ class Request:
     data: str
     target: str | None
     loss: str | None
+    shape: Shape
     sizes: Mapping[str, int]
     epochs: int
     batch_size: int | None
@@ -65,6 +81,7 @@ class Request:
     metavar="LOSS",
     help="The loss; by default CrossEntropyLoss for labels, MSELoss for numbers.",
 )
+@input_option
 @size_option
 @click.option("--epochs", type=click.IntRange(min=1), default=100, show_default=True)
 @click.option(
@@ -119,6 +136,7 @@ def command(**options: Any) -> None:
       symbp train
       symbp train --data iris --epochs 50 --lr 0.01
       symbp train "Linear(64, 128) ReLU Linear(128, 10)" --loss CrossEntropyLoss
+      symbp train "Linear(64, 32) BatchNorm1d(32) ReLU Dropout(0.3) Linear(32, 10)"
       symbp train "Linear(D, 32) Tanh Linear(32, 1)" --data prices.csv --target price
       symbp train --optimizer "SGD(momentum=0.9)" --schedule "StepLR(500)" --out runs/1
       symbp train mixture.eqs --data points.npz --size H=16
@@ -136,7 +154,7 @@ def command(**options: Any) -> None:
     click.echo("held out: " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
     if request.out is not None:
         settings = _settings(request, task, metrics)
-        checkpoints.save(request.out, Checkpoint(run.parameters, history, settings))
+        checkpoints.save(request.out, Checkpoint(run.parameters, history, settings, run.buffers))
         click.echo(f"kept in: {request.out}")
 
 
@@ -156,18 +174,20 @@ def _task(request: Request) -> Task:
         )
     loss = None if request.loss is None else read_one(request.loss, LOSSES)
     network = None if request.model is None else read_network(request.model)
-    data = load(request.data, needs_of(network, loss), target=request.target)
+    data = load(request.data, needs_of(network, loss, request.shape), target=request.target)
     network = network_for(data) if network is None else sized(network, data)
-    parts = split(data, request.seed)
-    return NetworkTask(
-        network, loss or loss_for(data), optimizer, parts, _regime(request, len(parts.train.x))
-    )
+    shape = laid_out(network, data, request.shape)
+    parts = split(data, request.seed, scaled=network.classes is None)
+    regime = _regime(request, len(parts.train.x))
+    return NetworkTask(network, loss or loss_for(data), optimizer, parts, regime, shape)
 
 
 def _equations(request: Request, source: str, optimizer: Optimizer) -> Task:
     """What to train, if MODEL is an equation file."""
     if request.loss is not None:
         raise no_loss_to_choose()
+    if request.shape is not None:
+        raise no_axes_to_choose()
     if request.target is not None:
         raise OptionError(
             "an equation file names its targets, so there is none to choose",

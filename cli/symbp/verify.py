@@ -39,7 +39,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       symbp verify attention.eqs --size N=7 --size D=4
       symbp verify --json | jq .worst
     """
-    system = read_system(options["model"], options["loss"])
+    system = read_system(options["model"], options["loss"], options["shape"])
     report = derive(system).verify(seed=options["seed"], sizes=options["sizes"])
     click.echo(report.to_json() if options["as_json"] else str(report))
     ctx.exit(0 if report.ok else 1)

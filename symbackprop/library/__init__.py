@@ -19,7 +19,7 @@ from symbackprop.library.branches import Parallel, Residual
 from symbackprop.library.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d
 from symbackprop.library.dropout import Dropout
 from symbackprop.library.embedding import Embedding, LearnedPositions
-from symbackprop.library.layers import LAYERS, Buffer, Layer, Linear, Weights
+from symbackprop.library.layers import LAYERS, Bilinear, Buffer, Layer, Linear, Weights
 from symbackprop.library.losses import (
     LOSSES,
     BCELoss,
@@ -105,6 +105,7 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Bilinear",
     "Buffer",
     "Constant",
     "Conv1d",

@@ -296,13 +296,8 @@ class Linear(Layer):
 
     def equations(self, scope: Scope, a: Tensor) -> Tensor:
         """Add ``z[…,j] = Sum(a[…,i]*W[j,i], i) + b[j]``; `a` has one axis or more."""
-        into, out = self.features
-        if not a.indices or a.shape[-1] != into:
-            raise ShapeError(
-                f"{self} needs {into} features on the last axis, {a.name!r} has shape {a.shape}",
-                where=str(a.element),
-                remedy=f"feed it a tensor whose last axis has size {into}",
-            )
+        out = self.features[1]
+        require_features(self, a)
         scope.layer += 1
         *leading, i = a.indices
         j = scope.index(out)
@@ -310,6 +305,79 @@ class Linear(Layer):
         if self.bias:
             z += scope.parameter("b", j).element
         return scope.preactivation((*leading, j), z)
+
+
+@LAYERS.add
+@dataclass(frozen=True)
+class Bilinear(Layer):
+    """``z[…,k] = Sum(a[…,i]*W[k,i,j]*u[…,j], i, j) + b[k]``, with a further input u.
+
+    Parameters
+    ----------
+    in1_features, in2_features
+        The sizes of the last axes of a and of u.
+    out_features
+        That of z.
+    bias
+        Whether there is a ``b``.
+    """
+
+    in1_features: SizeLike = field(metadata=SIZE)
+    in2_features: SizeLike = field(metadata=SIZE)
+    out_features: SizeLike = field(metadata=SIZE)
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        require_sizes(self, "in1_features", "in2_features", "out_features")
+        require_choice(self, "bias", (True, False))
+
+    @property
+    def features(self) -> tuple[sp.Expr, sp.Expr]:
+        """The sizes of the last axis before and after."""
+        return size(self.in1_features), size(self.out_features)
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """The second input."""
+        return ("u",)
+
+    @property
+    def weights(self) -> tuple[Weights, ...]:
+        """W and b, both uniform in ±1/√in1."""
+        into, out = self.features
+        bound = 1 / sp.sqrt(into)
+        weight = Weights("weight", "W", (out, into, size(self.in2_features)), bound)
+        return (weight, Weights("bias", "b", (out,), bound)) if self.bias else (weight,)
+
+    def equations(self, scope: Scope, a: Tensor) -> Tensor:
+        """Add u and z; `a` has one axis or more."""
+        require_features(self, a)
+        scope.layer += 1
+        *leading, i = a.indices
+        k, j = scope.index(self.out_features), scope.index(self.in2_features)
+        u = scope.input("u", *leading, j)
+        W = scope.parameter("W", k, i, j)
+        z = sp.Sum(a.element * W.element * u.element, j, i)
+        if self.bias:
+            z += scope.parameter("b", k).element
+        return scope.preactivation((*leading, k), z)
+
+
+def require_features(layer: Layer, a: Tensor) -> None:
+    """Require a tensor's last axis to have the size that a layer's `features` says.
+
+    Raises
+    ------
+    ShapeError
+        If it has another.
+    """
+    into = layer.features[0] if layer.features else None
+    if into is not None and (not a.indices or a.shape[-1] != into):
+        raise ShapeError(
+            f"{layer} needs {into} features on the last axis, {a.name!r} has shape {a.shape}",
+            where=str(a.element),
+            remedy=f"feed it a tensor whose last axis has size {into}",
+        )
 
 
 def require_sizes(layer: Layer, *names: str) -> None:

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from symbackprop.train.datasets import Array
 from symbackprop.train.loop import Epoch
 
 _PARAMETERS, _HISTORY, _SETTINGS = "parameters.npz", "history.json", "settings.json"
+_BUFFERS = "buffers.npz"  # where there are some
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,14 @@ class Checkpoint:
     settings
         What the run was started with and what it measured: plain values, lists
         and dictionaries.
+    buffers
+        Running averages and the like: arrays by name.
     """
 
     parameters: Mapping[str, Array]
     history: tuple[Epoch, ...]
     settings: Mapping[str, Any]
+    buffers: Mapping[str, Array] = field(default_factory=dict)
 
 
 def require_writable(folder: Path) -> None:
@@ -65,6 +69,8 @@ def require_writable(folder: Path) -> None:
 def save(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint: ``parameters.npz`` (no pickle), ``history.json``, ``settings.json``.
 
+    Buffers, if there are some, go into ``buffers.npz``.
+
     Raises
     ------
     OptionError
@@ -74,14 +80,20 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(dir=folder, prefix=".symbackprop-"))
         try:
-            arrays: dict[str, Any] = {
-                name: np.asarray(array) for name, array in checkpoint.parameters.items()
-            }
-            np.savez(beside / _PARAMETERS, **arrays)
+            _pack(beside / _PARAMETERS, checkpoint.parameters)
             _dump(beside / _HISTORY, [asdict(epoch) for epoch in checkpoint.history])
             _dump(beside / _SETTINGS, checkpoint.settings)
-            for name in (_PARAMETERS, _HISTORY, _SETTINGS):
+            if checkpoint.buffers:
+                _pack(beside / _BUFFERS, checkpoint.buffers)
+            for name in (
+                _PARAMETERS,
+                _HISTORY,
+                _SETTINGS,
+                *([_BUFFERS] * bool(checkpoint.buffers)),
+            ):
                 os.replace(beside / name, folder / name)
+            if not checkpoint.buffers:
+                (folder / _BUFFERS).unlink(missing_ok=True)  # of an earlier network
         finally:
             shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:
@@ -97,8 +109,8 @@ def load(folder: Path) -> Checkpoint:
         If the folder holds none.
     """
     try:
-        with np.load(folder / _PARAMETERS, allow_pickle=False) as archive:
-            parameters = dict(archive)
+        parameters = _unpack(folder / _PARAMETERS)
+        buffers = _unpack(folder / _BUFFERS) if (folder / _BUFFERS).exists() else {}
         history = json.loads((folder / _HISTORY).read_text(encoding="utf-8"))
         settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -106,7 +118,18 @@ def load(folder: Path) -> Checkpoint:
             f"{str(folder)!r} holds no checkpoint: {error}",
             remedy="give a folder that was written with --out",
         ) from error
-    return Checkpoint(parameters, tuple(Epoch(**epoch) for epoch in history), settings)
+    epochs = tuple(Epoch(**epoch) for epoch in history)
+    return Checkpoint(parameters, epochs, settings, buffers)
+
+
+def _pack(path: Path, arrays: Mapping[str, Array]) -> None:
+    named: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
+    np.savez(path, **named)
+
+
+def _unpack(path: Path) -> dict[str, Array]:
+    with np.load(path, allow_pickle=False) as archive:
+        return dict(archive)
 
 
 def _dump(path: Path, content: Iterable[Any] | Mapping[str, Any]) -> None:

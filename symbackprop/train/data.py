@@ -105,9 +105,20 @@ class Split:
     scale: Array
 
 
-def split(data: Dataset, seed: int) -> Split:
+def split(data: Dataset, seed: int, *, scaled: bool = True) -> Split:
     """Hold out a fifth of the rows, alike in classes, and standardise the features.
 
+    Parameters
+    ----------
+    data
+        All rows.
+    seed
+        Of the choice of rows.
+    scaled
+        False to leave the features as they are: labels, for a network that takes them.
+
+    Notes
+    -----
     Mean and scale are those of the training part alone, so that nothing of the
     held-out part leaks into training. A feature that never changes keeps scale 1.
 
@@ -131,11 +142,13 @@ def split(data: Dataset, seed: int) -> Split:
         )
     train, held_out = train_test_split(rows, test_size=HELD_OUT, random_state=seed, stratify=labels)
     scaler = StandardScaler().fit(data.x[train])
+    mean = scaler.mean_ if scaled else np.zeros(data.features)
+    scale = scaler.scale_ if scaled else np.ones(data.features)
 
     def part(chosen: Array) -> Dataset:
-        return replace(data, x=scaler.transform(data.x[chosen]), y=data.y[chosen])
+        return replace(data, x=(data.x[chosen] - mean) / scale, y=data.y[chosen])
 
-    return Split(part(train), part(held_out), scaler.mean_, scaler.scale_)
+    return Split(part(train), part(held_out), mean, scale)
 
 
 def _can_stratify(labels: Array) -> bool:

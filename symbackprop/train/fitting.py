@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sympy as sp
 
 from symbackprop.errors import ModelError, OptionError
-from symbackprop.language import size
+from symbackprop.language import SizeLike, size
 from symbackprop.library import (
     CrossEntropyLoss,
     Linear,
@@ -23,8 +25,17 @@ _MANY_FEATURES = 32
 _BATCH = 64
 
 
-def needs_of(network: Sequential | None, loss: Loss | None) -> Needs:
+def needs_of(
+    network: Sequential | None, loss: Loss | None, shape: Sequence[SizeLike] | None = None
+) -> Needs:
     """What a network and a loss need of data; sizes left open are not needed.
+
+    Parameters
+    ----------
+    network, loss
+        If they are known.
+    shape
+        The axes of an example, if they are given.
 
     Raises
     ------
@@ -40,7 +51,32 @@ def needs_of(network: Sequential | None, loss: Loss | None) -> Needs:
     kind = None if loss is None else loss.target_kind
     if network is None:
         return Needs(kind)
-    return Needs(kind, _number(network.in_features), _number(_out_features(network)))
+    features = sp.Mul(*map(size, network.example_shape() if shape is None else shape))
+    return Needs(kind, _number(features), _number(_out_features(network)))
+
+
+def laid_out(
+    network: Sequential, data: Dataset, shape: Sequence[SizeLike] | None
+) -> tuple[int, ...] | None:
+    """The axes of an example as numbers; None for those that the network tells.
+
+    Raises
+    ------
+    ModelError
+        If the network takes several axes, and the size of one is left open.
+    """
+    axes = tuple(map(size, network.example_shape() if shape is None else shape))
+    if shape is None and len(axes) == 1:
+        return None if axes[0].is_Integer else (data.features,)
+    for extent in axes:
+        if not extent.is_Integer:
+            raise ModelError(
+                f"a row's features have to be laid out in {len(axes)} axes, "
+                f"and the size {extent} of one is left open",
+                where=str(network),
+                remedy="tell the sizes: --input 1,8,8",
+            )
+    return tuple(map(int, axes))
 
 
 def loss_for(data: Dataset) -> Loss:
@@ -73,7 +109,9 @@ def sized(network: Sequential, data: Dataset) -> Sequential:
             where=str(network),
             remedy=f"add a layer that has some, such as Linear({data.features}, {data.outputs})",
         )
-    numbers = {_out_features(network): data.outputs, network.in_features: data.features}
+    numbers = {_out_features(network): data.outputs}
+    if len(network.example_shape()) == 1:
+        numbers[size(network.example_shape()[0])] = data.features
     known = {str(extent): number for extent, number in numbers.items() if extent.free_symbols}
     network = network.with_sizes(known)
     for _, layer in network.flat():

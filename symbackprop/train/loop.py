@@ -6,7 +6,7 @@ nothing here knows a backend, an optimizer or a network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from time import perf_counter
@@ -22,7 +22,7 @@ class TrainingStep(Protocol):
     """A compiled training step: forward, backward and the optimizer's update."""
 
     def __call__(self, values: Mapping[str, Any], /) -> tuple[Any, Mapping[str, Any]]:
-        """The loss at the given values, and the new parameters and optimizer state."""
+        """The loss at the given values, and the new parameters, buffers and optimizer state."""
         ...
 
 
@@ -86,12 +86,14 @@ class Training:
         The compiled training step.
     values
         Everything else that the step reads, by name: the parameters, the optimizer's
-        state. The step number ``t`` is counted here, from 1.
+        state, buffers. The step number ``t`` is counted here, from 1.
     data
         By name, the arrays that are fed in batches along their first axis: the input
         and the target.
     regime
         How the rows are gone through.
+    drawn
+        What is drawn anew for each batch, such as masks, given its number of rows.
 
     Attributes
     ----------
@@ -105,11 +107,13 @@ class Training:
         values: Mapping[str, Any],
         data: Mapping[str, Array],
         regime: Regime,
+        drawn: Callable[[int], Mapping[str, Any]] | None = None,
     ) -> None:
         self.values: dict[str, Any] = dict(values)
         self._step = step
         self._data = dict(data)
         self._regime = regime
+        self._drawn = drawn or (lambda rows: {})
         self._taken = 0
 
     def epochs(self) -> Iterator[Epoch]:
@@ -138,6 +142,7 @@ class Training:
         for start in range(0, len(order), self._regime.batch_size):
             rows = order[start : start + self._regime.batch_size]
             batch = {name: array[rows] for name, array in self._data.items()}
+            batch |= self._drawn(len(rows))
             self._taken += 1
             # A loss that overflows is met by `epochs`; NumPy need not warn of it as well.
             with np.errstate(all="ignore"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,10 +10,17 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from symbackprop.calculus import derive_backward
-from symbackprop.compile import BACKENDS, compile_backward, compile_training_step
+from symbackprop.compile import (
+    BACKENDS,
+    compile_backward,
+    compile_prediction,
+    compile_training_step,
+)
 from symbackprop.errors import VerificationError
+from symbackprop.language import Role
 from symbackprop.train.datasets import Array
 from symbackprop.train.loop import Epoch, Training
+from symbackprop.train.masks import Masks
 from symbackprop.train.tasks import Task
 from symbackprop.verify import autograd_gradients
 
@@ -73,21 +80,36 @@ class Run:
         self._backward = derive_backward(self._system)
         where = {"dtype": engine.dtype, "device": engine.device}
         self._compiled = compile_backward(self._backward, engine.backend, **where)
+        self._measure = compile_prediction(
+            task.evaluation, engine.backend, **where, prediction=task.measured
+        )
         step = compile_training_step(self._backward, task.optimizer, engine.backend, **where)
         initial = task.initial_parameters()
+        self._buffers = tuple(task.initial_buffers())
         self._training = Training(
             step,
-            step.place(initial) | step.initial_state(initial),
+            step.place(initial | task.initial_buffers()) | step.initial_state(initial),
             step.place(self._rows),
             task.regime,
+            self._masks(task.regime.seed).draw,
         )
 
     @property
     def parameters(self) -> dict[str, Array]:
         """The parameters as training has left them, by name."""
+        return self._current(tensor.name for tensor in self._system.parameters)
+
+    @property
+    def buffers(self) -> dict[str, Array]:
+        """Running averages and the like, as training has left them, by name."""
+        return self._current(self._buffers)
+
+    def _current(self, names: Iterable[str]) -> dict[str, Array]:
         to_numpy = BACKENDS[self._engine.backend].to_numpy
-        values = self._training.values
-        return {tensor.name: to_numpy(values[tensor.name]) for tensor in self._system.parameters}
+        return {name: to_numpy(self._training.values[name]) for name in names}
+
+    def _masks(self, seed: int) -> Masks:
+        return Masks(self._system.with_role(Role.MASK), seed, self._engine.dtype)
 
     def check_gradient(self) -> float:
         """Compare the generated gradient with autograd's on the first training rows.
@@ -104,7 +126,10 @@ class Run:
         OptionError
             If the loss is not a finite number on these rows.
         """
-        values = self.parameters | {n: rows[:_CHECKED_ROWS] for n, rows in self._rows.items()}
+        rows = {name: rows[:_CHECKED_ROWS] for name, rows in self._rows.items()}
+        # Not from the generator of training, which a check must not change.
+        masks = self._masks(seed=0).draw(len(next(iter(rows.values()))))
+        values = self.parameters | self.buffers | masks | rows
         names = [tensor.name for tensor in self._system.parameters]
         defaults = {t.name: np.asarray(t.value) for t in self._system.hyperparameters}
         exact = {name: _widened(array) for name, array in (defaults | values).items()}
@@ -147,7 +172,12 @@ class Run:
         OptionError
             If the last steps went so far that a measure is no finite number.
         """
-        return self._task.metrics(self._compiled, self.parameters)
+        held_out = {name: self._cast(rows) for name, rows in self._task.held_out_rows.items()}
+        given = self.parameters | self.buffers | held_out
+        known = {tensor.name for tensor in self._task.evaluation.given}
+        with np.errstate(all="ignore"):
+            measured = self._measure({n: value for n, value in given.items() if n in known})
+        return self._task.metrics(np.asarray(measured))
 
     def _cast(self, array: Array) -> Array:
         return array.astype(self._engine.dtype) if array.dtype.kind == "f" else array

@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from symbackprop.errors import OptionError
-from symbackprop.language import System
-from symbackprop.library import Loss, Optimizer, Origin, Sequential
+from symbackprop.errors import DataError, ModelError, OptionError
+from symbackprop.language import Domain, System
+from symbackprop.library import Loss, Network, Optimizer, Origin
 from symbackprop.train.data import Split
 from symbackprop.train.datasets import Array, Dataset, chosen
 from symbackprop.train.loop import Regime
 from symbackprop.train.metrics import classification, regression
-
-
-class Compiled(Protocol):
-    """A compiled derivation: objective, gradients and prediction."""
-
-    def __call__(self, values: Mapping[str, Any], /) -> tuple[Any, Mapping[str, Any]]:
-        """The objective and its gradients."""
-        ...
-
-    def predict(self, values: Mapping[str, Any], /) -> Any:
-        """The prediction."""
-        ...
 
 
 class Task(ABC):
@@ -51,17 +38,36 @@ class Task(ABC):
         """The equations."""
 
     @property
+    def evaluation(self) -> System:
+        """The equations by which the held-out rows are measured, if they are others."""
+        return self.system
+
+    @property
+    @abstractmethod
+    def measured(self) -> str:
+        """The tensor of the evaluation that the metrics look at."""
+
+    @property
     @abstractmethod
     def rows(self) -> dict[str, Array]:
         """The rows to learn from: arrays by tensor, float64, or int64 for labels."""
+
+    @property
+    @abstractmethod
+    def held_out_rows(self) -> dict[str, Array]:
+        """The rows to measure on, likewise."""
 
     @abstractmethod
     def initial_parameters(self) -> dict[str, Array]:
         """The parameters before the first step, by name."""
 
+    def initial_buffers(self) -> dict[str, Array]:
+        """The state that training carries along, before the first step, by name."""
+        return {}
+
     @abstractmethod
-    def metrics(self, compiled: Compiled, parameters: Mapping[str, Array]) -> dict[str, float]:
-        """How good the parameters are on the held-out rows, by name of the measure."""
+    def metrics(self, measured: Array) -> dict[str, float]:
+        """How good the parameters are, given what was measured on the held-out rows."""
 
     @abstractmethod
     def undefined(self, loss: float) -> OptionError:
@@ -88,29 +94,70 @@ class NetworkTask(Task):
         The data, split and scaled.
     regime
         How often and in what portions the rows are gone through.
+    shape
+        The axes that the features of a row are laid out in; those that the network
+        takes if None.
     """
 
-    network: Sequential
+    network: Network
     loss: Loss
     optimizer: Optimizer
     parts: Split
     regime: Regime
+    shape: tuple[int, ...] | None = None
 
     @cached_property
     def system(self) -> System:
-        """The network's equations, with the loss."""
-        return self.network.system(self.loss)
+        """The network's equations, with the loss.
+
+        Raises
+        ------
+        ModelError
+            If it takes more than a data set has.
+        """
+        system = self.network.system(self.loss, shape=self.shape)
+        buffers = set(self.network.buffer_names.values())
+        more = [t.name for t in system.inputs[1:] if t.name not in buffers]
+        more += [t.name for t in system.targets[1:]]
+        if more:
+            raise ModelError(
+                f"{', '.join(map(repr, more))} would have to be given besides features and target",
+                where=str(self.network),
+                remedy="train with sb.derive(system).training_step(optimizer), "
+                "which takes any arrays",
+            )
+        return system
+
+    @cached_property
+    def evaluation(self) -> System:
+        """The network's equations with running averages, without dropout."""
+        return self.network.system(self.loss, shape=self.shape, training=False)
+
+    @property
+    def measured(self) -> str:
+        """The network's output."""
+        origin: Origin = self.evaluation.origin
+        return origin.prediction
 
     @property
     def rows(self) -> dict[str, Array]:
         """Features and targets to learn from."""
         return self._named(self.parts.train)
 
+    @property
+    def held_out_rows(self) -> dict[str, Array]:
+        """Features and targets to measure on."""
+        return self._named(self.parts.held_out)
+
     def initial_parameters(self) -> dict[str, Array]:
         """As PyTorch's layers draw them."""
         return dict(self.network.initial_parameters(self.regime.seed))
 
-    def metrics(self, compiled: Compiled, parameters: Mapping[str, Array]) -> dict[str, float]:
+    def initial_buffers(self) -> dict[str, Array]:
+        """As PyTorch's layers fill them."""
+        return dict(self.network.initial_buffers())
+
+    def metrics(self, measured: Array) -> dict[str, float]:
         """How good the predictions for the held-out rows are.
 
         Raises
@@ -119,9 +166,7 @@ class NetworkTask(Task):
             If the last steps went so far that a prediction is no finite number.
         """
         held_out = self.parts.held_out
-        with np.errstate(all="ignore"):
-            outputs = compiled.predict({**parameters, **self._named(held_out)})
-        predicted = np.asarray(outputs, dtype=np.float64)
+        predicted = np.asarray(measured, dtype=np.float64)
         if not np.isfinite(predicted).all():
             raise OptionError(
                 "a prediction for the held-out rows is not a finite number: "
@@ -168,6 +213,7 @@ class NetworkTask(Task):
         """Model and loss, and what it takes to use the parameters on new rows."""
         return {
             "model": self._text(),
+            "input": None if self.shape is None else list(self.shape),
             "loss": str(self.loss),
             "classes": list(self.parts.train.classes),
             "features": {
@@ -177,9 +223,22 @@ class NetworkTask(Task):
         }
 
     def _text(self) -> str:
-        return " ".join(str(layer) for _, layer in self.network.flat())
+        return " ".join(map(str, self.network.layers))
 
     def _named(self, data: Dataset) -> dict[str, Array]:
         """All rows of a data set, by the names the equations have for them."""
-        (features,), (target,) = self.system.inputs, self.system.targets
-        return {features.name: data.x, target.name: data.y}
+        features, target = self.system.inputs[0], self.system.targets[0]
+        x = data.x if features.domain is not Domain.LABEL else self._labels(data)
+        if self.shape is not None:
+            x = x.reshape(len(x), *self.shape)
+        return {features.name: x, target.name: data.y}
+
+    def _labels(self, data: Dataset) -> Array:
+        labels = data.x.astype(np.int64)
+        if not np.array_equal(labels, data.x):
+            raise DataError(
+                "the network takes labels, and a feature is not a whole number",
+                where=data.name,
+                remedy=f"give whole numbers from 0 up, below {self.network.classes}",
+            )
+        return labels
