@@ -112,6 +112,17 @@ CASES: dict[str, list[Case]] = {
     "LeakyReLU": rows(sb.LeakyReLU(), sb.LeakyReLU(0.3)),
     "ELU": rows(sb.ELU(), sb.ELU(alpha=0.7)),
     "GELU": rows(sb.GELU(), sb.GELU(approximate="tanh")),
+    "CELU": rows(sb.CELU(), sb.CELU(0.3), sb.CELU(-0.7)),
+    "Hardtanh": rows(sb.Hardtanh(), sb.Hardtanh(-3.0, 0.5)),
+    "PReLU": [
+        *rows(sb.PReLU(), sb.PReLU(FEATURES, 0.3), sb.PReLU(init=-0.5)),
+        Case(sb.PReLU(5), IMAGE),
+        Case(sb.PReLU("D"), ("D",)),
+    ],
+    "GLU": [
+        Case(sb.GLU(), (6,), forward_only=True),
+        Case(sb.GLU(1), (6, 3, 5), forward_only=True),
+    ],
     "Softplus": rows(
         sb.Softplus(), sb.Softplus(beta=3.0, threshold=2.0), sb.Softplus(threshold=None)
     ),

@@ -18,6 +18,8 @@ import numpy as np
 
 from symbackprop.language import Domain, Role, System
 from symbackprop.library import (
+    CELU,
+    Hardsigmoid,
     Layer,
     LearnedPositions,
     Loss,
@@ -227,6 +229,30 @@ def _(layer: Parallel, call: Call, x: Any) -> Any:
 @forward.register
 def _(layer: LearnedPositions, call: Call, x: Any) -> Any:
     return x + call.module.weight[: x.shape[-2]]
+
+
+@forward.register
+def _(layer: CELU, call: Call, x: Any) -> Any:
+    import torch
+
+    alpha = call.module.alpha
+    curve = torch.where(x > 0, x, alpha * torch.expm1(x / alpha))
+    return _with_derivative_of(curve, call.module(x))
+
+
+@forward.register
+def _(layer: Hardsigmoid, call: Call, x: Any) -> Any:
+    import torch
+
+    return _with_derivative_of(torch.nn.functional.relu6(x + 3) / 6, call.module(x))
+
+
+def _with_derivative_of(formula: Any, value: Any) -> Any:
+    """A module's value, with the derivative of its formula.
+
+    PyTorch's own derivative has a factor in float32 (1/alpha, 1/6) even for float64.
+    """
+    return value.detach() + formula - formula.detach()
 
 
 @singledispatch
