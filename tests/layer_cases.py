@@ -120,8 +120,8 @@ CASES: dict[str, list[Case]] = {
         Case(sb.PReLU("D"), ("D",)),
     ],
     "GLU": [
-        Case(sb.GLU(), (6,), forward_only=True),
-        Case(sb.GLU(1), (6, 3, 5), forward_only=True),
+        Case(sb.GLU(), (6,)),
+        Case(sb.GLU(1), (6, 3, 5)),
     ],
     "Softplus": rows(
         sb.Softplus(), sb.Softplus(beta=3.0, threshold=2.0), sb.Softplus(threshold=None)

@@ -21,9 +21,7 @@ from symbp.common import Shape, deliver, network_options, output_option, read_sy
     help="The only library that the module needs.",
 )
 @output_option
-def command(
-    model: str, loss: str | None, shape: Shape, backend: str, output: Path | None
-) -> None:
+def command(model: str, loss: str | None, shape: Shape, backend: str, output: Path | None) -> None:
     """Write a readable module with the loss and all gradients of a network.
 
     MODEL is a network as in PyTorch, or the path of an equation file, FILE.eqs. The
