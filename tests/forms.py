@@ -8,7 +8,16 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.compile import Program
-from symbackprop.language import Domain, Equation, Role, System, Tensor, intermediate
+from symbackprop.language import (
+    Domain,
+    Equation,
+    Group,
+    Role,
+    System,
+    Tensor,
+    grouped,
+    intermediate,
+)
 
 BATCH = 5
 
@@ -31,6 +40,10 @@ class Form:
 
     def tensor(self, name: str) -> Tensor:
         return self.tensors[name]
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        return grouped(self.equations)
 
     @property
     def program(self) -> Program:

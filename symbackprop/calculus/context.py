@@ -77,6 +77,8 @@ class Context:
         The sizes of every tensor's axes; the sweep adds those of the adjoints.
     adjoints
         The adjoint equations the sweep has settled so far, like `definitions`.
+    zero_sums
+        Whether an adjoint's elements add up to 0 along an axis, where that was asked.
     folds, facts
         Patterns by the name of one of their tensors.
     """
@@ -95,6 +97,7 @@ class Context:
             name: tensor.shape for name, tensor in system.tensors.items()
         }
         self.adjoints: dict[str, Definition] = {}
+        self.zero_sums: dict[tuple[str, int], bool] = {}
         self.folds = _by_name(_definition_patterns(self.definitions))
         self.facts = _by_name(_fact_patterns(system))
 

@@ -183,8 +183,9 @@ def factor(expr: Poly) -> Poly:
             if base in powers and exponent * powers[base] > 0
         }
     content, _ = primitive_part(expr)
-    if not common and abs(content) == 1:
-        return expr
+    plain = any(term.coefficient.denominator == 1 for term in expr.terms)
+    if not common and (abs(content) == 1 or (content.denominator != 1 and plain)):
+        return expr  # a + b/5 reads better than (5a + b)/5
     result = Flat()
     for base, exponent in common.items():
         result.multiply_poly(poly(base), exponent)

@@ -16,16 +16,12 @@ from symbackprop.calculus.folding import (
     fold_sums,
     use_facts,
 )
-from symbackprop.calculus.nodes import Access, Affine, Group, Index, Node, Place, Term
-from symbackprop.calculus.normal import Flat, Poly, Total, number, poly
-from symbackprop.calculus.ranges import surely_within
-from symbackprop.calculus.rewrite import cost, expand, inline, inside, replace_accesses
+from symbackprop.calculus.nodes import Access, Index, Node, Term
+from symbackprop.calculus.normal import Flat, Poly, Total, number, poly, rename
+from symbackprop.calculus.rewrite import cost, expand, inline, inside
 
 #: How many definitions deep a sum is looked into: Σh → rΣc → r(Σx - D·m) → 0.
 _DEEPEST = 3
-
-#: How many adjoints are inserted, one into the other, to see that a sum is 0.
-_ADJOINTS_DEEP = 4
 
 
 def constant_sums(expr: Poly, context: Context) -> Application:
@@ -87,63 +83,66 @@ def vanishing_sums(expr: Poly, context: Context) -> Application:
         if zero is None:
             kept.append(term)
         else:
-            used.extend(sorted(zero))
+            used.append(zero)
     return Application(Poly(kept) if used else expr, used)
 
 
-def _vanishing(base: Node, context: Context, depth: int = _ADJOINTS_DEEP) -> frozenset[str]:
-    """The adjoints whose equations show that a sum over one of its indices is 0, if they do."""
-    if not isinstance(base, Total) or not base.names & context.adjoints.keys():
-        return frozenset()
-    opened = base.open()
-    for index in sorted(opened.bound, key=lambda i: i.key):
-        part = Flat(bound={index})
-        for inner, exponent in opened.factors.items():
-            if index in inner.free:
-                part.multiply(inner, exponent)
-        partial = _at_any_place(part.close(), index, context)
-        names = partial.names & context.adjoints.keys()
-        if names and _is_zero(partial, context, depth):
-            return names
-    return frozenset()
+def _vanishing(base: Node, context: Context) -> str | None:
+    """The adjoint whose equation shows that a sum is 0: some index is summed in it alone."""
+    if not isinstance(base, Total):
+        return None
+    for index in base.indices:
+        touched = [(b, e) for b, e in base.body.factors if _mentions(b, index)]
+        ((access, exponent), *others) = touched
+        if others or exponent != 1 or not isinstance(access, Access):
+            continue
+        name, places = access.name, access.places
+        axes = [axis for axis, place in enumerate(places) if _mentions(place, index)]
+        plain = len(axes) == 1 and places[axes[0]] == index
+        if plain and name in context.adjoints and _sums_to_zero(name, axes[0], context):
+            return name
+    return None
 
 
-def _at_any_place(partial: Poly, index: Index, context: Context) -> Poly:
-    """The sum with places that do not move with its index put anywhere in their range.
-
-    Outside their range the elements are 0, and so is the sum.
-    """
-    anywhere: dict[tuple[Affine, str], Index] = {}
-
-    def placed(place: Place, extent: object) -> Place:
-        if not isinstance(place, Affine) or index in place.free:
-            return place
-        if surely_within(place, extent):
-            return place
-        known = anywhere.setdefault((place, str(extent)), Index("any", extent).fresh())
-        return known
-
-    def value(access: Access) -> Poly | None:
-        if access.name not in context.adjoints:
-            return None
-        shape = context.shapes[access.name]
-        places = tuple(placed(p, extent) for p, extent in zip(access.places, shape, strict=True))
-        return poly(Access(access.name, places))
-
-    return replace_accesses(partial, value) if Affine in partial.kinds else partial
+def _mentions(node: Node | int, index: Index) -> bool:
+    """Whether a node contains a bound index of the binder it stands in."""
+    if not isinstance(node, Node):
+        return False
+    return node == index or any(_mentions(child, index) for child in node.children)
 
 
-def _is_zero(partial: Poly, context: Context, depth: int) -> bool:
-    """Whether a sum's terms cancel once adjoints are inserted and known sums are put in."""
-    inserted = inline(partial, context.adjoints)
-    if Group not in inserted.kinds and len(inserted.terms) == 1:
-        # Of a single product nothing cancels, unless a sum inside it is 0.
-        nested = inserted.terms[0].children
-        return depth > 0 and any(_vanishing(base, context, depth - 1) for base in nested)
-    expanded = expand(inserted)
+def _sums_to_zero(name: str, axis: int, context: Context) -> bool:
+    """Whether an adjoint's elements add up to 0 along an axis, whatever its other places."""
+    known = context.zero_sums.get((name, axis))
+    if known is None:
+        context.zero_sums[name, axis] = False  # a recurrence does not explain itself
+        indices, value = context.adjoints[name]
+        summed = Flat(bound={indices[axis].fresh()})
+        (fresh,) = summed.bound
+        summed.multiply_poly(rename(value, {indices[axis]: fresh}))
+        known = context.zero_sums[name, axis] = _is_zero(summed.close(), context)
+    return known
+
+
+def _is_zero(summed: Poly, context: Context) -> bool:
+    """Whether a sum's terms cancel once sums that are known are put in."""
+    left = vanishing_sums(summed, context).after
+    if not left.terms:
+        return True
+    expanded = expand(left)
+    if not any(_is_plain_sum(base) for term in expanded.terms for base in term.children):
+        return False  # only where a sum of forward values is known do terms become alike
     for rule in (fold_definitions, use_facts, constant_sums, fold_sums, fold_inner_sums):
         expanded = rule(expanded, context).after
     return not expanded.terms
+
+
+def _is_plain_sum(base: Node) -> bool:
+    """Whether it is the sum of one tensor's elements."""
+    if not isinstance(base, Total):
+        return False
+    ((first, exponent), *others) = base.body.factors
+    return not others and exponent == 1 and isinstance(first, Access)
 
 
 # --- sums in another order --------------------------------------------------------------
