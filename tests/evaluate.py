@@ -22,6 +22,7 @@ from symbackprop.language import (
     System,
     bracket,
     element_name,
+    grouped,
     relu,
     sigmoid,
     softplus,
@@ -73,7 +74,7 @@ def evaluate(system: System, given: Mapping[str, Any]) -> dict[str, Array]:
             assert sizes.setdefault(extent, actual) == actual, f"{tensor.name}: {extent}"
     with np.errstate(all="ignore"):  # branches of a Piecewise that are not taken
         reader = _Evaluator(values, sizes, {e.name: e.base for e in system.equations})
-        for group in system.groups:
+        for group in grouped(system.equations):
             shapes = {
                 e.name: tuple(int(n.subs(sizes)) for n in system.tensor(e.name).shape)
                 for e in group.equations

@@ -8,16 +8,7 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.compile import Program
-from symbackprop.language import (
-    Domain,
-    Equation,
-    Group,
-    Role,
-    System,
-    Tensor,
-    grouped,
-    intermediate,
-)
+from symbackprop.language import Domain, Equation, Role, System, Tensor, intermediate
 
 BATCH = 5
 
@@ -40,10 +31,6 @@ class Form:
 
     def tensor(self, name: str) -> Tensor:
         return self.tensors[name]
-
-    @property
-    def groups(self) -> tuple[Group, ...]:
-        return grouped(self.equations)
 
     @property
     def program(self) -> Program:
