@@ -8,7 +8,7 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.compile import Program
-from symbackprop.language import Domain, Equation, Role, System, Tensor, intermediate
+from symbackprop.language import Domain, Equation, Group, Role, System, Tensor, intermediate
 
 BATCH = 5
 
@@ -31,6 +31,10 @@ class Form:
 
     def tensor(self, name: str) -> Tensor:
         return self.tensors[name]
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        return self.program.groups
 
     @property
     def program(self) -> Program:

@@ -30,12 +30,15 @@ class Code:
     parts
         Where a long expression may be broken: its summands or factors, each with the
         operator before it.
+    call
+        Of a call that may be broken at its arguments: the function, and they.
     """
 
     text: str
     level: int = ATOM
     axes: Axes = ()
     parts: tuple[str, ...] = ()
+    call: tuple[str, ...] = ()
 
     def at(self, level: int) -> str:
         """The source, in parentheses unless it holds together at least that tightly."""

@@ -317,7 +317,7 @@ class Lowering:
             denied = sorted(_denied(base), key=lambda inner: inner.key)
             return complement(both([self._condition(inner) for inner in denied]))
         assert isinstance(base, Bracket)  # noqa: S101 (callers pass conditions)
-        left, right = self.value(base.left), self.value(base.right)
+        left, right = (_counted(self.value(side)) for side in (base.left, base.right))
         if left.host and not right.host:
             return Map(_MIRRORED[base.relation], [right, left])
         return Map(base.relation, [left, right])
@@ -361,6 +361,11 @@ def _summed(
 
 def _is_one_hot(labels: Value, positions: Value) -> TypeGuard[Load]:
     return isinstance(labels, Load) and isinstance(positions, Positions) and positions.whole
+
+
+def _counted(side: Value) -> Value:
+    """A side of a comparison; positions are compared as the whole numbers they are."""
+    return Positions(side.axis, whole=True) if isinstance(side, Positions) else side
 
 
 def _is_simple(value: Value) -> bool:

@@ -377,7 +377,12 @@ class _FunctionWriter:
         written = self._writer.own if own else self._writer.right_side
         value = written(line.value, line.axes)
         text = f"{target} = {value.text}"
-        if len(text) + 4 <= _WIDTH or len(value.parts) < 2:
+        if len(text) + 4 <= _WIDTH:
+            return [text]
+        if value.call:
+            function, *arguments = value.call
+            return [f"{target} = {function}(", *(f"    {each}," for each in arguments), ")"]
+        if len(value.parts) < 2:
             return [text]
         opening = f"{target} = ("
         return [opening, *(f"    {part}" for part in value.parts), ")"]

@@ -219,7 +219,8 @@ class Reading(ABC):
             for child, own in zip(value.children, value.own, strict=True)
         ]
         text = self._backend.joined(f"[{', '.join(parts)}]", axes.index(value.axis))
-        return Code(text, axes=axes)
+        function, axis = text.partition("(")[0], text.rpartition(", ")[2].removesuffix(")")
+        return Code(text, axes=axes, call=(function, f"[{', '.join(parts)}]", axis))
 
     # --- order ----------------------------------------------------------------------
 

@@ -104,9 +104,11 @@ class _Sharing:
         if is_line or self.uses[value.pattern] == 1 or is_trivial(value):
             return rebuilt
         name = self.names.of(value)
-        before.append(Assignment(name, value.axes, rebuilt, line.origin))
-        self._keep(name, value.axes, value)
-        return Load(name, value.axes, value.host)
+        axes = tuple(axis for axis in (*line.axes, *value.axes) if axis in value.axes)
+        axes = tuple(dict.fromkeys(axes))
+        before.append(Assignment(name, axes, rebuilt, line.origin))
+        self._keep(name, axes, value)
+        return Load(name, axes, value.host)
 
 
 def _description(value: Value) -> str:
@@ -130,6 +132,8 @@ def _described(value: Value) -> str:
 
 def _described_map(value: Map) -> str:
     operation, first = value.operation, value.children[0]
+    if operation in ("and", "not"):
+        return "mask"
     if operation in ("add", "neg"):
         return _difference(value) if operation == "add" else ""
     inner = _described(first)

@@ -28,7 +28,7 @@ from symbackprop.calculus.normal import (
     number,
     poly,
 )
-from symbackprop.calculus.rewrite import Definition, inside, instantiate
+from symbackprop.calculus.rewrite import Definition, holds_at, inside, instantiate
 
 Definitions = Mapping[str, Definition]
 
@@ -125,7 +125,8 @@ def _each_log(flat: Flat, value: Callable[[Poly], Poly | None]) -> Poly | None:
 def _definition(base: Node | None, definitions: Definitions) -> Poly | None:
     if not isinstance(base, Access) or base.name not in definitions:
         return None
-    return instantiate(definitions[base.name], base.places)
+    definition = definitions[base.name]
+    return instantiate(definition, base.places) if holds_at(definition, base.places) else None
 
 
 def _is_surely_positive(base: Node, definitions: Definitions) -> bool:

@@ -134,9 +134,12 @@ class Writer(Reading):
         rows = [axis for axis in left.axes if axis not in right.axes]
         columns = [axis for axis in right.axes if axis not in left.axes]
         batch = [axis for axis in value.axes if axis in left.axes and axis in right.axes]
+        result = ordered(value.axes, want)
+        stacked = self._stacked(value, batch, rows, columns, result)
+        if stacked is not None:
+            return stacked
         if batch or len(value.over) != 1 or len(rows) > 1 or len(columns) > 1:
             return self._einsum(value, want)
-        result = ordered(value.axes, want)
         if columns and result[0] == columns[0]:
             left, right, rows, columns = right, left, columns, rows
         if not rows or not columns:
@@ -144,6 +147,29 @@ class Writer(Reading):
         first = self._exactly(left, (*rows, *value.over))
         second = self._exactly(right, (*value.over, *columns))
         return _matmul(first, second, (*rows, *columns))
+
+    def _stacked(
+        self,
+        value: Contract,
+        batch: Sequence[Index],
+        rows: Sequence[Index],
+        columns: Sequence[Index],
+        result: Axes,
+    ) -> Code | None:
+        """Matrix products over leading axes: ``Q @ K.transpose(0, 2, 1)``, ``x @ W.T``."""
+        left, right = value.children
+        if len(value.over) != 1 or not result or not rows or not columns:
+            return None
+        if result[-1] in rows:
+            left, right, rows, columns = right, left, columns, rows
+        leading = result[: len(batch)]
+        if len(columns) != 1 or result[-1] != columns[0] or set(leading) != set(batch):
+            return None
+        if (not batch and len(rows) < 2) or (batch and len(rows) != 1):
+            return None
+        first = self._exactly(left, (*result[:-1], *value.over))
+        second = self._exactly(right, (*leading, *value.over, *columns))
+        return _matmul(first, second, result)
 
     def _by_vector(self, value: Contract, result: Axes) -> Code:
         """A product with a vector, on whichever side the matrix need not be transposed."""
@@ -203,7 +229,7 @@ class Writer(Reading):
             hosts = [child.host for child in value.children]
             return Code(self._backend.choice(condition, yes, no, hosts))
         if operation == "select":
-            return Code(self._backend.selection(*texts))
+            return self._call(self._backend.selection(*texts), texts)
         if operation == "number":
             truth = operands[0]
             return Code(
@@ -222,6 +248,10 @@ class Writer(Reading):
         if value.host:
             spelling = PRIMITIVES[operation].spellings["python"]
         return Code(self._spelled(spelling, texts))
+
+    def _call(self, text: str, arguments: Sequence[str]) -> Code:
+        """A call that may be broken at its arguments."""
+        return Code(text, call=(text.partition("(")[0], *arguments))
 
     def _spelled(self, spelling: Spelling, arguments: Sequence[str]) -> str:
         text = spelling.code.format(*arguments) if arguments else spelling.code
@@ -287,8 +317,10 @@ def _denial(value: Map, operands: Sequence[Code]) -> Code:
 
 
 def _conjunction(value: Map, operands: Sequence[Code]) -> Code:
-    joined = " and " if value.host else " & "
-    return Code(joined.join(operand.at(ATOM) for operand in operands), AND)
+    sign = "and" if value.host else "&"
+    first, *others = (operand.at(ATOM) for operand in operands)
+    parts = (first, *(f"{sign} {other}" for other in others))
+    return Code(" ".join(parts), AND, parts=parts)
 
 
 _FORMS: Mapping[str, Callable[[Map, Sequence[Code]], Code]] = {
