@@ -66,7 +66,13 @@ def numbers(system: System, seed: int = 3) -> dict[str, np.ndarray]:
 
 
 def conv1d(
-    width: int, kernel: int, *, stride: int = 1, padding: int = 0, dilation: int = 1
+    width: int,
+    kernel: int,
+    *,
+    stride: int = 1,
+    padding: int = 0,
+    dilation: int = 1,
+    o: sp.Idx = o,
 ) -> Case:
     places = (width + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
     h, u, p = index("h", width), index("u", kernel), index("p", places)
@@ -258,6 +264,7 @@ def diagonal() -> Case:
 CASES = {
     "strided": conv1d(11, 3, stride=2, padding=1),
     "rotated": conv1d(11, 3, padding=1),
+    "many channels": conv1d(11, 3, padding=1, o=index("o", 13)),
     "valid": conv1d(11, 5),
     "dilated": conv1d(13, 3, stride=3, padding=2, dilation=2),
     "beyond both ends": conv1d(5, 3, stride=2, padding=7),
@@ -331,6 +338,14 @@ def test_a_maximum_sends_back_window_by_window() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 20 * values["x"].nbytes
+
+
+def test_what_is_smaller_is_moved() -> None:
+    """Kernels turned round, or windows of dy: whichever of both moves fewer numbers."""
+    (few,) = [line for line in lines("rotated") if line.startswith("dx = ")]
+    (many,) = [line for line in lines("many channels") if line.startswith("dx = ")]
+    assert "_window(dy" in few
+    assert many.startswith("dx = _put(np.einsum(")
 
 
 # --- sizes --------------------------------------------------------------------------------

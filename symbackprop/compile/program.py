@@ -198,12 +198,12 @@ def lower(program: Program) -> Plan:
         {line.name for line in _assignments(lines)}
         | {v.name for line in _assignments(lines) for v in walk(line.value) if isinstance(v, Load)}
     )
-    shared_lines = tuple(shared(stepped(lines, names.of), names))
-    values = [inner for line in _assignments(shared_lines) for inner in walk(line.value)]
+    steps = list(stepped(lines, names.of))
+    values = [inner for line in _assignments(steps) for inner in walk(line.value)]
     guarded = any(map(_is_risky, values)) or any(
         isinstance(value, Constant) and isinf(value.value) for value in values
     )
-    return Plan(program, shared_lines, frozenset(lowering.hosts), guarded)
+    return Plan(program, tuple(shared(steps, names)), frozenset(lowering.hosts), guarded)
 
 
 def _assignments(lines: Iterable[Line]) -> Iterator[Assignment]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 
 import sympy as sp
 
@@ -114,35 +115,59 @@ def reread(
     factors: dict[Node, Fraction] = {}
     indices = list(product.indices)
     for base, exponent in product.factors.items():
+        factors[base] = exponent
         if not isinstance(base, Access) or exponent != 1 or base.name in whole_tensors:
-            factors[base] = exponent
             continue
+        found = {
+            axis: solution
+            for axis, extent in enumerate(shapes[base.name])
+            if (solution := _axis_solution(base.places[axis], extent, indices, fixed))
+        }
+        if not found or not _is_cheaper(base, list(found.values()), product):
+            continue
+        del factors[base]
         places = list(base.places)
-        for axis, (place, extent) in enumerate(zip(places, shapes[base.name], strict=True)):
-            if isinstance(place, Index | Affine) and _is_cheaper(place, extent, indices, fixed):
-                hint = next(index.hint for index in linear(place)[0] if index not in indices)
-                own = Index(hint, extent).fresh()
-                indices.append(own)
-                places[axis] = own
-                factors[Delta(own, place)] = Fraction(1)
+        for axis, (own, _, _) in found.items():
+            indices.append(own)
+            factors[Delta(own, places[axis])] = Fraction(1)
+            places[axis] = own
         factors[Access(base.name, tuple(places))] = exponent
     return Product(factors, tuple(indices), product.coefficient)
 
 
-def _is_cheaper(
-    place: Index | Affine, extent: sp.Expr, summed: Sequence[Index], fixed: Collection[Index]
-) -> bool:
-    """Whether an index over the axis has a smaller range than the one it is solved for."""
-    if isinstance(place, Index) and place.size == extent:
-        return False
-    own = Index("own", extent)
+#: An index over an axis, the free index that is put along then, and where that is.
+_Solution = tuple[Index, Index, Window]
+
+
+def _axis_solution(
+    place: Place, extent: sp.Expr, summed: Sequence[Index], fixed: Collection[Index]
+) -> _Solution | None:
+    """How an element at an affine place reads as a delta over the axis, if it can."""
+    if not isinstance(place, Index | Affine) or (isinstance(place, Index) and place.size == extent):
+        return None
+    hint = next((index.hint for index in linear(place)[0] if index not in summed), "")
+    own = Index(hint, extent).fresh()
     found = _solution(Delta(own, place), [*summed, own], fixed)
-    if found is None:
-        return False
-    index, where = found
-    # Adding up windows that overlap takes as long as a product of twice the size.
-    margin = 1 if len(where.steps) == 1 or where.is_split else 2
-    return nominal(extent) * margin < nominal(index.size) + margin - 1
+    return None if found is None else (own, *found)
+
+
+def _is_cheaper(base: Access, solutions: Sequence[_Solution], product: Product) -> bool:
+    """Whether to multiply first and put then, rather than to read through windows first."""
+    if all(len(where.steps) == 1 or where.is_split for _, _, where in solutions):
+        return all(nominal(own.size) < nominal(index.size) for own, index, _ in solutions)
+    own = _elements([index for index, _, _ in solutions])
+    instead = _elements([index for _, index, _ in solutions])
+    if 2 * own <= instead:
+        return True
+    # Products of about one size: fewer numbers are to be moved, those that meet added up.
+    present = frozenset(product.indices).union(*(factor.free for factor in product.factors))
+    free = present - {*product.indices, *(index for _, index, _ in solutions)}
+    over = {index for _, _, where in solutions for index in where.axes}
+    return own < 2 * instead and 3 * _elements(free | over) < _elements(base.free)
+
+
+def _elements(indices: Collection[Index]) -> int:
+    return prod(nominal(index.size) for index in indices)
 
 
 def solved(product: Product, fixed: Collection[Index]) -> list[Target]:

@@ -104,8 +104,8 @@ class _Sharing:
         if is_line or self.uses[value.pattern] == 1 or is_trivial(value):
             return rebuilt
         name = self.names.of(value)
-        axes = tuple(axis for axis in (*line.axes, *value.axes) if axis in value.axes)
-        axes = tuple(dict.fromkeys(axes))
+        order = value.axes if isinstance(value, Load) else (*line.axes, *value.axes)
+        axes = tuple(dict.fromkeys(axis for axis in order if axis in value.axes))
         before.append(Assignment(name, axes, rebuilt, line.origin))
         self._keep(name, axes, value)
         return Load(name, axes, value.host)

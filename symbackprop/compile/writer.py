@@ -11,7 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from math import isfinite
 
-from symbackprop.calculus.nodes import Extent
+from symbackprop.calculus.nodes import Extent, Index
 from symbackprop.compile.code import (
     AND,
     ATOM,
