@@ -5,11 +5,11 @@ A node is immutable and known by its key; see `normal` for what they add up to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import lru_cache
 from itertools import count
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import sympy as sp
 
@@ -22,6 +22,25 @@ ONE = Fraction(1)
 Extent: TypeAlias = "int | sp.Expr"
 
 
+Value = TypeVar("Value")
+
+
+class Lazy(Generic[Value]):
+    """A property computed once: what `cached_property` does, without Python 3.11's lock."""
+
+    def __init__(self, compute: Callable[[Any], Value]) -> None:
+        self.compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, node: Any, owner: type | None = None) -> Value:
+        value: Value = self.compute(node)
+        node.__dict__[self.name] = value
+        return value
+
+
 class Node:
     """An immutable expression; its key decides equality, hashing and order."""
 
@@ -30,7 +49,7 @@ class Node:
     head: str = ""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Node) and self.key == other.key
+        return self is other or (isinstance(other, Node) and self.key == other.key)
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -38,25 +57,25 @@ class Node:
     def __repr__(self) -> str:
         return self.key
 
-    @cached_property
+    @Lazy
     def free(self) -> frozenset[Index]:
         """The indices that no binder inside binds."""
-        return frozenset().union(*(child.free for child in self.children))
+        return _union([child.free for child in self.children])
 
-    @cached_property
+    @Lazy
     def names(self) -> frozenset[str]:
         """The tensors mentioned, labels among them."""
-        return frozenset().union(*(child.names for child in self.children))
+        return _union([child.names for child in self.children])
 
-    @cached_property
+    @Lazy
     def kinds(self) -> frozenset[type]:
         """The kinds of node this is made of."""
-        return frozenset((type(self),)).union(*(child.kinds for child in self.children))
+        return frozenset((type(self),)).union(*[child.kinds for child in self.children])
 
-    @cached_property
+    @Lazy
     def height(self) -> int:
         """The largest canonical number of a bound index inside."""
-        return max((child.height for child in self.children), default=0)
+        return max([child.height for child in self.children], default=0)
 
     @property
     def children(self) -> tuple[Node, ...]:
@@ -64,7 +83,18 @@ class Node:
         return ()
 
 
-@cache
+Member = TypeVar("Member")
+
+
+def _union(sets: list[frozenset[Member]]) -> frozenset[Member]:
+    """All members; of one set, or of equal ones, that set itself."""
+    if not sets:
+        return frozenset()
+    first, *others = sets
+    return first.union(*others) if others else first
+
+
+@lru_cache(maxsize=4096)
 def _written(size: sp.Expr) -> str:
     return str(size)
 
@@ -81,7 +111,7 @@ class Index(Node):
         self.hint = hint or name
         self.key = f"{name}:{_written(size)}"
 
-    @cached_property
+    @Lazy
     def free(self) -> frozenset[Index]:
         """A bound index is not free, whoever binds it."""
         return frozenset() if self.number else frozenset((self,))
@@ -177,12 +207,12 @@ class Access(Node):
         """Places that are nodes."""
         return tuple(place for place in self.places if isinstance(place, Node))
 
-    @cached_property
+    @Lazy
     def names(self) -> frozenset[str]:
         """Its own name and those of its labels."""
         return super().names | {self.name}
 
-    @cached_property
+    @Lazy
     def kinds(self) -> frozenset[type]:
         """The kinds of node this is made of; whole numbers among the places count as one."""
         fixed = any(isinstance(place, int) for place in self.places)
