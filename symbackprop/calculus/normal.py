@@ -68,6 +68,8 @@ class Total(Binder):
         flat = Flat(bound=set(fresh))
         for base, exponent in self.body.factors:
             flat.multiply_poly(rename_base(base, mapping), exponent)
+        if flat.coefficient == 1 and len(flat.bound) == len(fresh):
+            flat.opened = {frozenset(fresh): (dict(flat.factors), self)}
         return flat
 
 
@@ -139,8 +141,11 @@ def number(value: Fraction | int) -> Poly:
 
 
 def poly(base: Node) -> Poly:
-    """One base as an expression."""
-    return Poly([Term(ONE, {base: ONE})])
+    """One base as an expression, which the base keeps."""
+    known: Poly | None = base.__dict__.get("alone")
+    if known is None:
+        known = base.__dict__["alone"] = Poly([Term(ONE, {base: ONE})])
+    return known
 
 
 @dataclass
@@ -150,10 +155,12 @@ class Flat:
     coefficient: Fraction = ONE
     factors: dict[Node, Fraction] = field(default_factory=dict)
     bound: set[Index] = field(default_factory=set)
+    #: Sums that have been opened, by their fresh indices: untouched, they close as they were.
+    opened: dict[frozenset[Index], tuple[dict[Node, Fraction], Total]] = field(default_factory=dict)
 
     def copy(self) -> Flat:
         """An independent copy."""
-        return Flat(self.coefficient, dict(self.factors), set(self.bound))
+        return Flat(self.coefficient, dict(self.factors), set(self.bound), dict(self.opened))
 
     def multiply(self, base: Node, exponent: Fraction = ONE) -> None:
         """Multiply by a power of one base; equal bases merge, idempotent ones stay."""
@@ -174,13 +181,14 @@ class Flat:
         if other.coefficient is not ONE:
             self.coefficient *= other.coefficient
         self.bound |= other.bound
+        self.opened.update(other.opened)
         for base, exponent in other.factors.items():
             self.multiply(base, exponent)
 
     def multiply_poly(self, factor: Poly, exponent: Fraction = ONE) -> None:
         """Multiply by a power of an expression, without distributing sums."""
         if len(factor.terms) == 1:
-            self._multiply_term(factor.terms[0], exponent)
+            self.multiply_term(factor.terms[0], exponent)
         elif not factor.terms:
             self.coefficient *= 0 if exponent > 0 else Fraction(1, 0)
         else:
@@ -190,7 +198,8 @@ class Flat:
             self._multiply_number(content, exponent)
             self.multiply(Group(primitive), exponent)
 
-    def _multiply_term(self, term: Term, exponent: Fraction) -> None:
+    def multiply_term(self, term: Term, exponent: Fraction = ONE) -> None:
+        """Multiply by a power of one term."""
         whole = exponent is ONE or exponent.denominator == 1
         rest = {} if whole else {b: e for b, e in term.factors if not is_positive(b)}
         if rest and (term.coefficient < 0 or len(rest) > 1 or next(iter(rest.values())) != 1):
@@ -237,7 +246,10 @@ class Flat:
                 result.multiply(base, exponent)
         for indices, factors in components(inside, self.bound):
             if factors:
-                result.multiply(_total(sorted(indices, key=lambda i: i.key), factors))
+                before, total = self.opened.get(frozenset(indices), (None, None))
+                if total is None or before != factors:
+                    total = _total(sorted(indices, key=lambda i: i.key), factors)
+                result.multiply(total)
             else:
                 (idle,) = indices
                 result.multiply_poly(size_poly(idle.size))
@@ -400,6 +412,17 @@ def is_positive(base: Node) -> bool:
 # --- rewriting ------------------------------------------------------------------------
 
 
+def _untouched(node: Node, mapping: Mapping[Node, Place]) -> bool:
+    """Whether nothing that is to be replaced occurs in a node."""
+    for replaced in mapping:
+        if isinstance(replaced, Index):
+            if replaced.number <= node.height if replaced.number else replaced in node.free:
+                return False
+        elif not node.names.isdisjoint(replaced.names):
+            return False
+    return True
+
+
 def rename_place(place: Place, mapping: Mapping[Node, Place]) -> Place:
     """A place with indices (or whole labels) replaced."""
     if isinstance(place, int):
@@ -423,8 +446,13 @@ def _moved(index: Index, mapping: Mapping[Node, Place]) -> Index | Affine | int:
 
 def rename(expr: Poly, mapping: Mapping[Node, Place]) -> Poly:
     """An expression with free indices, bound ones of an outer binder, or labels replaced."""
+    if _untouched(expr, mapping):
+        return expr
     total: list[Term] = []
     for term in expr.terms:
+        if _untouched(term, mapping):
+            total.append(term)
+            continue
         flat = Flat(term.coefficient)
         for base, exponent in term.factors:
             flat.multiply_poly(rename_base(base, mapping), exponent)
@@ -434,6 +462,8 @@ def rename(expr: Poly, mapping: Mapping[Node, Place]) -> Poly:
 
 def rename_base(base: Node, mapping: Mapping[Node, Place]) -> Poly:
     """One base with places replaced, as an expression."""
+    if _untouched(base, mapping):
+        return base.poly if isinstance(base, Group) else poly(base)
     match base:
         case Index():
             place = mapping.get(base, base)
@@ -462,6 +492,8 @@ def rename_base(base: Node, mapping: Mapping[Node, Place]) -> Poly:
 
 def rename_raw(base: Node, mapping: Mapping[Node, Place]) -> Node:
     """A node with places replaced and its structure kept, for numbering bound indices."""
+    if _untouched(base, mapping):
+        return base
     match base:
         case Index():
             renamed = mapping.get(base, base)
@@ -490,6 +522,8 @@ def rename_raw(base: Node, mapping: Mapping[Node, Place]) -> Node:
 
 
 def _raw_term(term: Term, mapping: Mapping[Node, Place]) -> Term:
+    if _untouched(term, mapping):
+        return term
     factors: dict[Node, Fraction] = {}
     for base, exponent in term.factors:
         renamed = rename_raw(base, mapping)  # two may become one, where an index is blanked
@@ -498,6 +532,8 @@ def _raw_term(term: Term, mapping: Mapping[Node, Place]) -> Term:
 
 
 def _raw_poly(expr: Poly, mapping: Mapping[Node, Place]) -> Poly:
+    if _untouched(expr, mapping):
+        return expr
     return Poly(_raw_term(term, mapping) for term in expr.terms)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from fractions import Fraction
 from itertools import chain
+from operator import is_
 
 from symbackprop.calculus.nodes import (
     Access,
@@ -40,47 +41,80 @@ _MOST_PRODUCTS = 512
 Definition = tuple[tuple[Index, ...], Poly]
 
 
-def rebuild(expr: Poly, base_to_poly: Callable[[Node], Poly]) -> Poly:
-    """The expression with every base of every term replaced; sums of power 1 are opened."""
+def rebuild(
+    expr: Poly, base_to_poly: Callable[[Node], Poly], concerns: Callable[[Node], bool] | None = None
+) -> Poly:
+    """The expression with every base of every term replaced; sums of power 1 are opened.
+
+    Terms that do not change, or that `concerns` is False of, stay as they are.
+    """
     terms: list[Term] = []
     for term in expr.terms:
-        opened = Flat()
-        opened.multiply_poly(Poly([term]))
-        flat = Flat(opened.coefficient, {}, opened.bound)
-        for base, exponent in opened.factors.items():
-            flat.multiply_poly(base_to_poly(base), exponent)
-        terms.extend(flat.close().terms)
-    return Poly(terms)
+        changed = _rebuilt(term, base_to_poly) if concerns is None or concerns(term) else None
+        terms.extend((term,) if changed is None else changed.terms)
+    same = len(terms) == len(expr.terms) and all(map(is_, terms, expr.terms))
+    return expr if same else Poly(terms)
+
+
+def _rebuilt(term: Term, base_to_poly: Callable[[Node], Poly]) -> Poly | None:
+    """The term with every base replaced; None if they all stay."""
+    opened = Flat()
+    opened.multiply_term(term)
+    changed = [(base_to_poly(base), exponent) for base, exponent in opened.factors.items()]
+    if all(map(stays, opened.factors, (value for value, _ in changed))):
+        return None
+    flat = Flat(opened.coefficient, {}, opened.bound, opened.opened)
+    for value, exponent in changed:
+        flat.multiply_poly(value, exponent)
+    return flat.close()
+
+
+def stays(base: Node, value: Poly) -> bool:
+    """Whether a base is replaced by itself."""
+    return value.key == base.poly.key if isinstance(base, Group) else value.atom == base
 
 
 def inside(base: Node, change: Callable[[Poly], Poly]) -> Poly:
     """A base with `change` applied to each expression directly inside it."""
     match base:
         case Func():
-            return function(base.name, tuple(change(argument) for argument in base.arguments))
+            arguments = tuple(change(argument) for argument in base.arguments)
+            same = all(map(is_, arguments, base.arguments))
+            return poly(base) if same else function(base.name, arguments)
         case Bracket():
-            return bracket_of(change(base.left), base.relation, change(base.right))
+            left, right = change(base.left), change(base.right)
+            same = left is base.left and right is base.right
+            return poly(base) if same else bracket_of(left, base.relation, right)
         case Group():
             return change(base.poly)
         case Total():
             return change(poly(base))
         case Largest():
             indices, body = base.open()
-            return poly(largest(indices, change(body)))
+            changed = change(body)
+            return poly(base) if changed is body else poly(largest(indices, changed))
     return poly(base)
 
 
-def replace_accesses(expr: Poly, value: Callable[[Access], Poly | None]) -> Poly:
-    """The expression with tensor elements replaced wherever `value` is not None."""
+def replace_accesses(
+    expr: Poly, value: Callable[[Access], Poly | None], names: Collection[str] | None = None
+) -> Poly:
+    """The expression with tensor elements replaced wherever `value` is not None.
+
+    It is None of all tensors that are not among `names`, if these are given.
+    """
+
+    def concerns(node: Node) -> bool:
+        return names is None or any(name in names for name in node.names)
 
     def change(base: Node) -> Poly:
         if isinstance(base, Access):
             replaced = value(base)
             return poly(base) if replaced is None else replaced
-        return inside(base, walk)
+        return inside(base, walk) if concerns(base) else poly(base)
 
     def walk(inner: Poly) -> Poly:
-        return rebuild(inner, change)
+        return rebuild(inner, change, concerns)
 
     return walk(expr)
 
@@ -94,8 +128,6 @@ def instantiate(definition: Definition, places: tuple[Place, ...]) -> Poly:
 
 def inline(expr: Poly, definitions: Mapping[str, Definition]) -> Poly:
     """The expression with the named tensors replaced by their definitions, once."""
-    if not expr.names & definitions.keys():
-        return expr
 
     def value(access: Access) -> Poly | None:
         known = definitions.get(access.name)
@@ -103,7 +135,7 @@ def inline(expr: Poly, definitions: Mapping[str, Definition]) -> Poly:
             return None
         return instantiate(known, access.places)
 
-    return replace_accesses(expr, value)
+    return replace_accesses(expr, value, definitions)
 
 
 def holds_at(definition: Definition, places: tuple[Place, ...]) -> bool:
@@ -142,7 +174,7 @@ def expand(expr: Poly) -> Poly:
 def _products(term: Term) -> Iterator[Poly]:
     """The terms of a product of sums, one by one: there may be more than anyone wants."""
     opened = Flat()
-    opened.multiply_poly(Poly([term]))
+    opened.multiply_term(term)
     return _products_of(opened)
 
 
@@ -162,7 +194,7 @@ def _products_of(flat: Flat) -> Iterator[Poly]:
     rest.multiply(group, exponent - 1)
     for term in group.poly.terms:
         part = rest.copy()
-        part.multiply_poly(Poly([term]))
+        part.multiply_term(term)
         yield from _products_of(part)
 
 
