@@ -61,6 +61,26 @@ def test_verify_takes_sizes_and_a_seed():
 
 
 @pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("convolution", "N=2 H=4 W=3"),
+        ("recurrence", "N=2 T=3 D=1 V=3"),
+        ("attention", "N=2 T=3 D=1 E=2"),
+        ("batch_norm", "N=3 D=1 K=2"),
+        ("layers", "N=3 D=2 H=2 K=2"),
+        ("lstm", "N=2 T=2 D=1 H=1"),
+        ("two_back", "T=3 N=2 D=1"),
+    ],
+)
+def test_every_oracle_agrees_on_every_example(name, sizes):
+    options = [word for size in sizes.split() for word in ("--size", size)]
+    report = json.loads(symbp("verify", EQUATIONS / f"{name}.eqs", *options, "--json").stdout)
+    assert report["ok"]
+    oracles = {(row["subject"], row["oracle"]) for row in report["rows"]}
+    assert oracles >= {("equations", "expanded"), ("numpy", "autograd"), ("torch", "autograd")}
+
+
+@pytest.mark.parametrize(
     ("sizes", "message"),
     [
         (["M=3"], "unknown size 'M'"),
@@ -276,6 +296,17 @@ def test_an_equation_file_needs_arrays_with_names(data, folder):
     result = symbp("train", folder / "mlp.eqs", "--data", data, ok=2)
     assert ("NPZ" in result.stderr) or ("No such file" in result.stderr)
     assert not result.stdout
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_a_recurrence_is_trained(folder, backend):
+    rng = np.random.default_rng(0)
+    np.savez(folder / "words.npz", token=rng.integers(7, size=(23, 5)), h0=np.zeros((23, 3)))
+    options = ["--size", "V=7", "--epochs", 5, "--lr", 0.1, "--backend", backend]
+    file = EQUATIONS / "recurrence.eqs"
+    result = symbp("train", file, "--data", folder / "words.npz", *options)
+    first, *_, last = losses(result)
+    assert last < 0.9 * first
 
 
 def test_data_that_contradict_a_fact_stop_the_run(folder):

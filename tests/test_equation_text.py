@@ -257,7 +257,12 @@ def test_names_are_unicode_with_primes():
     system = sb.parse_system(
         "parameter σ_1, 误差, x', x′′, E, I, S, N\nL = σ_1*误差+x'+x′′+E*I*S*N\nminimize L"
     )
-    assert list(system.tensors) == ["σ_1", "误差", "x'", "x′′", "E", "I", "S", "N", "L"]
+    assert list(system.tensors) == ["σ_1", "误差", "x'", "x''", "E", "I", "S", "N", "L"]
+
+
+def test_names_that_look_alike_are_one_name():
+    system = sb.parse_system("parameter é, x′\nL = e\u0301*x'\nminimize L")
+    assert len(system.definitions["L"].rhs.free_symbols) == 2
 
 
 def test_names_of_functions_and_reductions_are_free_for_tensors():
@@ -432,6 +437,11 @@ def test_the_caret_stands_right_under_wide_and_combining_letters():
         ("z[n] = 1e-999", "too large or too small", (8, "1e-999")),
         ("z[n] = 9^9^9^9", "too large or too small", (10, "9^9^9")),
         ("z[n] = exp(1e30)", "too large or too small", (8, "exp(1e30)")),
+        ("z[n] = 1 + erf(2e5)", "too large or too small", (12, "erf(2e5)")),
+        ("z[n] = 1e300//3", "too large or too small", (8, "1e300//3")),
+        ("z[n] = a^1e300", "too large or too small", (8, "a^1e300")),
+        ("z[n] = 2^1e-300", "too large or too small", (8, "2^1e-300")),
+        ("z[n] = 1 + max(relu(2), a)", "cannot be computed exactly", (12, "max(relu(2), a)")),
         ("z[n] = 1e300^99", "too large or too small", (8, "1e300^99")),
         ("z[n,n] = 1", "index n is written for two axes", (5, "n] = 1")),
         ("z[n,0] = 1", "an axis is written as an index", (5, "0] = 1")),

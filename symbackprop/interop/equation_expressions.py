@@ -15,7 +15,7 @@ from symbackprop.interop.equation_names import FUNCTIONS, NUMBERS, REDUCTIONS, N
 from symbackprop.interop.equation_numbers import (
     exact,
     is_sensible,
-    may_exponentiate,
+    may_apply,
     may_raise,
 )
 from symbackprop.interop.equation_syntax import (
@@ -91,7 +91,15 @@ class Scope:
 
     def extended(self, node: Node) -> sp.Expr:
         """As `value`, but infinity may be the whole of it."""
-        value = self._inside(node)._read(node)
+        try:
+            value = self._inside(node)._read(node)
+        except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
+            # Of numbers that SymPy cannot compare, such as max(relu(2), 1).
+            raise self.names.wrong(
+                "this cannot be computed exactly",
+                node.start,
+                "write the numbers in it out, or make them parameters",
+            ) from error
         if value.has(sp.nan, sp.zoo) or (value.is_number and value.is_extended_real is False):
             raise self.names.wrong(
                 "this is not a real number",
@@ -140,9 +148,9 @@ class Scope:
             if operand == 0 and operator != "*":
                 raise self.names.wrong("this divides by 0", node.start, "divide by another number")
             result = result * operand if operator == "*" else result / operand
-            result = sp.floor(result) if operator == "//" else result
-            if not is_sensible(result):
+            if not is_sensible(result) or (operator == "//" and not may_apply("floor", result)):
                 self._too_large(node)
+            result = sp.floor(result) if operator == "//" else result
         return result
 
     @_read.register
@@ -151,7 +159,7 @@ class Scope:
         if node.name == "delta":
             return sp.KroneckerDelta(*(self._place(argument, None) for argument in node.arguments))
         arguments = [self.value(argument) for argument in node.arguments]
-        if node.name in {"exp", "sinh", "cosh"} and not may_exponentiate(arguments[0]):
+        if not may_apply(node.name, arguments[0]):
             self._too_large(node)
         return FUNCTIONS[node.name][1](*arguments)
 

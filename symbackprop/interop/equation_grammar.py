@@ -11,6 +11,7 @@ an operator or a comma, and where the next line begins with an operator or `with
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
@@ -195,6 +196,11 @@ def _place(token: Token) -> int:
     return token.start_pos or 0
 
 
+def _name(token: Token) -> str:
+    """A name in the one spelling of those that look alike."""
+    return unicodedata.normalize("NFC", token).replace("′", "'")
+
+
 @v_args(inline=True)
 class _Reader(Transformer[Token, Any]):
     """From the parser's reductions to nodes; it is called while the parser goes along."""
@@ -208,7 +214,7 @@ class _Reader(Transformer[Token, Any]):
         return letters
 
     def letter(self, name: Token, size: Node | None = None) -> Letter:
-        return Letter(_place(name), str(name), size)
+        return Letter(_place(name), _name(name), size)
 
     def declarations(self, role: Token, *declared: Any) -> tuple[Node, ...]:
         return tuple(
@@ -219,10 +225,10 @@ class _Reader(Transformer[Token, Any]):
         return element, domain
 
     def domain(self, name: Token, below: Node | None = None) -> Domain:
-        return Domain(_place(name), str(name), below)
+        return Domain(_place(name), _name(name), below)
 
     def settings(self, kind: Token, *settings: Any) -> tuple[Node, ...]:
-        return tuple(Setting(_place(name), str(kind), str(name), v) for name, v in settings)
+        return tuple(Setting(_place(name), str(kind), _name(name), v) for name, v in settings)
 
     def setting(self, name: Token, value: Node | None = None) -> Any:
         return name, value
@@ -237,7 +243,7 @@ class _Reader(Transformer[Token, Any]):
         return (Claim(_place(word), left, right),)
 
     def objective(self, _: Token, name: Token) -> tuple[Node, ...]:
-        return (Objective(_place(name), str(name)),)
+        return (Objective(_place(name), _name(name)),)
 
     # --- expressions ---
 
@@ -245,7 +251,7 @@ class _Reader(Transformer[Token, Any]):
         return Number(_place(token), str(token))
 
     def element(self, name: Token, *items: Item) -> Element:
-        return Element(_place(name), str(name), items)
+        return Element(_place(name), _name(name), items)
 
     def item(self, expression: Node, size: Node | None = None) -> Item:
         return Item(expression.start, expression, size)
@@ -254,7 +260,7 @@ class _Reader(Transformer[Token, Any]):
         return Reduction(head.start, head.name, head.items, body)
 
     def call(self, name: Token, *arguments: Node) -> Node:
-        return Call(_place(name), str(name), arguments)
+        return Call(_place(name), _name(name), arguments)
 
     def where(self, word: Token, condition: Node, holds: Node, otherwise: Node) -> Node:
         return Where(_place(word), condition, holds, otherwise)

@@ -129,8 +129,8 @@ class _Builder:
         self._tensors: list[Tensor] = []
         self._equations: list[Equation] = []
         self._facts: list[Fact] = []
-        # Where each equation, base case and fact stands, by its own text.
-        self._places: dict[str, int] = {}
+        # Each equation, base case and fact, and where it stands.
+        self._places: list[tuple[Equation | BaseCase | Fact, int]] = []
 
     def build(self, statements: tuple[Node, ...]) -> System:
         """The system that the statements describe."""
@@ -152,8 +152,8 @@ class _Builder:
                 self._equations, self._tensors, minimize=objective.name, facts=self._facts
             )
         except SymbackpropError as error:
-            place = self._places.get(error.where, objective.start)
-            error.where = self._names.where(place)
+            places = [start for said, start in self._places if str(said) == error.where]
+            error.where = self._names.where(places[0] if places else objective.start)
             raise
 
     # --- declarations ---
@@ -279,7 +279,7 @@ class _Builder:
         with self._placed(node.start):
             equation = Equation(tensor.element, right, tuple(bases))
         self._equations.append(equation)
-        self._places[str(equation)] = node.start
+        self._places.append((equation, node.start))
 
     def _base_case(self, node: Assignment, tensor: Tensor) -> BaseCase:
         if node.left.name != tensor.name:
@@ -297,14 +297,14 @@ class _Builder:
         left, right = scope.value(node.left), scope.value(node.right)
         with self._placed(node.start):
             base = BaseCase(left, right)
-        self._places[str(base)] = node.start
+        self._places.append((base, node.start))
         return base
 
     def _claim(self, node: Claim) -> None:
         scope = Scope(self._names, {}, everywhere=True)
         fact = Fact(scope.value(node.left), scope.value(node.right))
         self._facts.append(fact)
-        self._places[str(fact)] = node.start
+        self._places.append((fact, node.start))
 
     def _scope(self, indices: tuple[sp.Idx, ...]) -> Scope:
         return Scope(self._names, {str(idx.label): idx for idx in indices})
