@@ -29,14 +29,11 @@ class Case:
         The axes of one example.
     batch
         The leading axes.
-    forward_only
-        Whether gradients have to wait for the calculus.
     """
 
     layer: sb.Layer
     shape: tuple[Any, ...] | None = ROWS
     batch: Any = "N"
-    forward_only: bool = False
 
     def __str__(self) -> str:
         shape = "" if self.shape == ROWS else f" on {self.shape}"
@@ -62,40 +59,37 @@ BATCH_FIRST = {"batch": "N", "shape": ("T", FEATURES)}
 ALONE = {"batch": (), "shape": ("T", FEATURES)}
 
 
-def recurrent(cls: type[sb.Layer], **more: Any) -> list[Case]:
+def recurrent(cls: type[sb.Layer], dropout: float = 0.0, **more: Any) -> list[Case]:
     """The cases of a recurrent network."""
     return [
-        Case(cls(FEATURES, OUT, **more), **STEPS_FIRST, forward_only=True),
-        Case(cls(FEATURES, OUT, bias=False, **more), **ALONE, forward_only=True),
+        Case(cls(FEATURES, OUT, **more), **STEPS_FIRST),
+        Case(cls(FEATURES, OUT, bias=False, **more), **ALONE),
         Case(
             cls(FEATURES, OUT, batch_first=True, initial_state=True, output="last", **more),
             **BATCH_FIRST,
-            forward_only=True,
         ),
         Case(
             cls(FEATURES, OUT, bidirectional=True, output="final", **more),
             **STEPS_FIRST,
-            forward_only=True,
         ),
         Case(
             cls(
                 FEATURES,
                 OUT,
                 2,
-                dropout=0.3,
+                dropout=dropout,
                 bidirectional=True,
                 batch_first=True,
                 initial_state=True,
                 **more,
             ),
             **BATCH_FIRST,
-            forward_only=True,
         ),
     ]
 
 
 def images(*layers: sb.Layer, shape: tuple[Any, ...] = (3, 7, 5), **more: Any) -> list[Case]:
-    return [Case(layer, shape, forward_only=True, **more) for layer in layers]
+    return [Case(layer, shape, **more) for layer in layers]
 
 
 CASES: dict[str, list[Case]] = {
@@ -204,7 +198,7 @@ CASES: dict[str, list[Case]] = {
             sb.Conv1d(4, 2, 3, groups=2),
             shape=(4, 11),
         ),
-        Case(sb.Conv1d("C", "O", 3, padding=1), None, forward_only=True),
+        Case(sb.Conv1d("C", "O", 3, padding=1), None),
     ],
     "Conv2d": [
         *images(
@@ -212,8 +206,8 @@ CASES: dict[str, list[Case]] = {
             sb.Conv2d(3, 2, (3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2)),
             sb.Conv2d(3, 3, 3, groups=3, padding="same", bias=False),
         ),
-        Case(sb.Conv2d(3, 5, 3, stride=2, padding=1), (3, "H", "W"), forward_only=True),
-        Case(sb.Conv2d(3, 5, 3), (3, 7, 5), batch=(), forward_only=True),
+        Case(sb.Conv2d(3, 5, 3, stride=2, padding=1), (3, "H", "W")),
+        Case(sb.Conv2d(3, 5, 3), (3, 7, 5), batch=()),
     ],
     "Conv3d": images(
         sb.Conv3d(2, 3, 2, stride=(1, 2, 1), padding=(0, 1, 0), dilation=(1, 1, 2)),
@@ -234,7 +228,7 @@ CASES: dict[str, list[Case]] = {
             sb.ConvTranspose2d(2, 3, 3, padding=1),
             shape=(2, 3, 5),
         ),
-        Case(sb.ConvTranspose2d(2, 3, 3, stride=2), (2, "H", "W"), forward_only=True),
+        Case(sb.ConvTranspose2d(2, 3, 3, stride=2), (2, "H", "W")),
     ],
     "MaxPool1d": images(
         sb.MaxPool1d(3),
@@ -248,8 +242,8 @@ CASES: dict[str, list[Case]] = {
             sb.MaxPool2d((3, 2), stride=(2, 1), padding=(1, 0)),
             sb.MaxPool2d(3, 2, 1, ceil_mode=True),
         ),
-        Case(sb.MaxPool2d(3, 2, 1), (3, "H", "W"), forward_only=True),
-        Case(sb.MaxPool2d(2), (3, 7, 5), batch=(), forward_only=True),
+        Case(sb.MaxPool2d(3, 2, 1), (3, "H", "W")),
+        Case(sb.MaxPool2d(2), (3, 7, 5), batch=()),
     ],
     "AvgPool1d": images(
         sb.AvgPool1d(3),
@@ -264,24 +258,24 @@ CASES: dict[str, list[Case]] = {
             sb.AvgPool2d(3, 2, 1, ceil_mode=True),
             sb.AvgPool2d(3, 2, 1, divisor_override=5),
         ),
-        Case(sb.AvgPool2d(3, 2, 1, count_include_pad=False), (3, "H", "W"), forward_only=True),
+        Case(sb.AvgPool2d(3, 2, 1, count_include_pad=False), (3, "H", "W")),
     ],
     "AdaptiveAvgPool1d": images(
         sb.AdaptiveAvgPool1d(1), sb.AdaptiveAvgPool1d(3), sb.AdaptiveAvgPool1d(5), shape=(3, 10)
     ),
     "AdaptiveAvgPool2d": [
         *images(sb.AdaptiveAvgPool2d(1), sb.AdaptiveAvgPool2d((2, None)), sb.AdaptiveAvgPool2d(6)),
-        Case(sb.AdaptiveAvgPool2d((2, 3)), (3, "H", "W"), forward_only=True),
+        Case(sb.AdaptiveAvgPool2d((2, 3)), (3, "H", "W")),
     ],
     "RNN": [
-        *recurrent(sb.RNN),
-        Case(sb.RNN(FEATURES, OUT, 2, "relu"), **STEPS_FIRST, forward_only=True),
-        Case(sb.RNN("D", "H"), batch=("T", "N"), shape=("D",), forward_only=True),
+        *recurrent(sb.RNN, dropout=0.3),
+        Case(sb.RNN(FEATURES, OUT, 2, "relu"), **STEPS_FIRST),
+        Case(sb.RNN("D", "H"), batch=("T", "N"), shape=("D",)),
     ],
     "GRU": recurrent(sb.GRU),
     "LSTM": recurrent(sb.LSTM),
     "MultiheadAttention": [
-        Case(layer, ("T", 6), forward_only=True)
+        Case(layer, ("T", 6))
         for layer in (
             sb.MultiheadAttention(6, 3, batch_first=True),
             sb.MultiheadAttention(6, 1, bias=False, batch_first=True, is_causal=True),
@@ -301,11 +295,11 @@ CASES: dict[str, list[Case]] = {
         )
     ]
     + [
-        Case(sb.MultiheadAttention(6, 3), (6,), batch=("T", "N"), forward_only=True),
-        Case(sb.MultiheadAttention(6, 3), ("T", 6), batch=(), forward_only=True),
+        Case(sb.MultiheadAttention(6, 3), (6,), batch=("T", "N")),
+        Case(sb.MultiheadAttention(6, 3), ("T", 6), batch=()),
     ],
     "TransformerEncoderLayer": [
-        Case(layer, ("T", 6), forward_only=True)
+        Case(layer, ("T", 6))
         for layer in (
             sb.TransformerEncoderLayer(
                 6, 2, 11, 0.0, "gelu", batch_first=True, norm_first=True, is_causal=True
@@ -323,12 +317,11 @@ CASES: dict[str, list[Case]] = {
             sb.TransformerEncoderLayer(6, 2, 5, 0.0, layer_norm_eps=0.1),
             (6,),
             batch=("T", "N"),
-            forward_only=True,
         )
     ],
     "GPT": [
-        Case(sb.GPT(11, 7, 2, 2, 6), None, forward_only=True),
-        Case(sb.GPT(11, 7, 1, 3, 6, dropout=0.3, bias=False, tied=False), (5,), forward_only=True),
+        Case(sb.GPT(11, 7, 1, 2, 6), None),
+        Case(sb.GPT(11, 7, 1, 3, 6, bias=False, tied=False), (5,)),
     ],
     "Dropout": [*rows(sb.Dropout(), sb.Dropout(0.3), sb.Dropout(0.0)), Case(sb.Dropout(), IMAGE)],
 }

@@ -79,12 +79,11 @@ def drawn(system: sb.System, seed: int) -> dict[str, np.ndarray]:
     return values
 
 
-def check(system: sb.System, seed: int = 1, *, forward_only: bool = False) -> None:
+def check(system: sb.System, seed: int = 1) -> None:
     values = drawn(system, seed)
     expected = reading_of(system, values)
     check_forward(system, values, expected)
-    if not forward_only:
-        check_backward(system, values, expected)
+    check_backward(system, values, expected)
 
 
 def in_both_modes(net: sb.Network, *terms: sb.Penalty, **settings: Any) -> Iterator[sb.System]:
@@ -101,7 +100,7 @@ def in_both_modes(net: sb.Network, *terms: sb.Penalty, **settings: Any) -> Itera
 def test_layer_is_pytorchs(case: Case) -> None:
     net = sb.Sequential(case.layer)
     for system in in_both_modes(net, batch=case.batch, shape=case.shape):
-        check(system, forward_only=case.forward_only)
+        check(system)
 
 
 @pytest.mark.parametrize("case", list(all_cases()), ids=str)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import sympy as sp
@@ -117,7 +118,7 @@ class Tensor:
                 remedy=f"use one of {', '.join(kind)}",
             ) from None
 
-    @property
+    @cached_property
     def shape(self) -> tuple[sp.Expr, ...]:
         """The size of each axis."""
         return tuple(size_of(idx) for idx in self.indices)
