@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
@@ -13,6 +12,7 @@ import pytest
 import sympy as sp
 from balanced import check_latex
 from evaluate import evaluate
+from matrix_value import MatrixValue
 from numpy.typing import NDArray
 
 import symbackprop.language as sb
@@ -24,76 +24,6 @@ from symbackprop.typeset import matrix as mx
 
 Array = NDArray[Any]
 CONVENTIONS: tuple[Convention, ...] = ("row", "column")
-
-_FUNCTIONS = {
-    "exp": np.exp, "log": np.log, "tanh": np.tanh, "sin": np.sin, "cos": np.cos,
-    "erf": np.vectorize(math.erf, otypes=[float]), "abs": np.abs, "sign": np.sign,
-    "floor": np.floor, "maximum": np.maximum, "minimum": np.minimum, "power": np.power,
-    "relu": lambda u: np.maximum(u, 0.0), "sigmoid": lambda u: 1 / (1 + np.exp(-u)),
-    "softplus": lambda u: np.logaddexp(0.0, u),
-}  # fmt: skip
-_SIGNS = {
-    ">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal,
-    "=": np.equal, "!=": np.not_equal,
-}  # fmt: skip
-
-
-class MatrixValue:
-    """The value of a matrix tree by NumPy's own matrix product; vectors are columns."""
-
-    def __init__(self, values: Mapping[str, Any], sizes: Mapping[sp.Expr, int]) -> None:
-        self.values, self.sizes = values, sizes
-
-    def size(self, axis: mx.Axis) -> int:
-        return 1 if axis is None else int(sb.size_of(axis).subs(self.sizes))
-
-    def __call__(self, node: mx.Matrix) -> Array:
-        found = self.value(node)
-        # What the tree says of its shape is what NumPy finds.
-        assert found.shape == (self.size(node.rows), self.size(node.columns)), node
-        return found
-
-    def value(self, node: mx.Matrix) -> Array:  # noqa: PLR0912 (one case a node)
-        match node:
-            case mx.Leaf(name, rows, columns, flipped):
-                stored = np.asarray(self.values[name], float)
-                stored = stored.T if flipped else stored
-                return stored.reshape(self.size(rows), self.size(columns))
-            case mx.Constant(value, rows, columns):
-                known = {s: self.values[str(s)] for s in value.free_symbols if s not in self.sizes}
-                number = float(value.subs({**self.sizes, **known}))
-                return np.full((self.size(rows), self.size(columns)), number)
-            case mx.Ones(rows):
-                return np.ones((self.size(rows), 1))
-            case mx.OneHot(labels, rows, columns, flipped):
-                classes = self.size(rows if flipped else columns)
-                found = np.eye(classes)[self.values[labels]]
-                return found.T if flipped else found
-            case mx.Identity(rows):
-                return np.eye(self.size(rows))
-            case mx.Transpose(body):
-                return self(body).T
-            case mx.Chain(factors):
-                return np.linalg.multi_dot([self(factor) for factor in factors])
-            case mx.Scaled(scalar, body):
-                return self(scalar)[0, 0] * self(body)
-            case mx.Hadamard(factors, divisors):
-                above = math.prod(self(factor) for factor in factors)
-                return above / math.prod((self(d) for d in divisors), start=np.float64(1))
-            case mx.Plus(terms):
-                return sum((-1) ** negative * self(term) for negative, term in terms)
-            case mx.Power(base, exponent):
-                return self(base) ** float(exponent)
-            case mx.Apply(function, arguments):
-                return _FUNCTIONS[function.name](*map(self, arguments))
-            case mx.Mask(left, sign, right):
-                return _SIGNS[sign](self(left), self(right)).astype(float)
-            case mx.Diagonal(vector, inverse):
-                diagonal = np.diag(self(vector)[:, 0])
-                return np.linalg.inv(diagonal) if inverse else diagonal
-            case mx.SquaredNorm(body):
-                return np.linalg.norm(self(body)).reshape(1, 1) ** 2
-        raise AssertionError(type(node))
 
 
 def compare(

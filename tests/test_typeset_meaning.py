@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import sympy as sp
 from evaluate import evaluate
+from matrix_value import ExpressionValue, element
+from page_systems import EXTENTS, SYSTEMS
 
 import symbackprop.language as sb
 import symbackprop.library as lib
@@ -42,6 +44,10 @@ _SIGNS = {
     "=": float.__eq__, "!=": float.__ne__,
 }  # fmt: skip
 BATCH = 3
+#: Those whose steps have few enough terms to be read one by one.
+STEPPED = {"g_linear_rnn", "g_two_back", "i_masked_attention"}
+SIZES = {size.name: extent for size, extent in EXTENTS.items()}
+CONSTANTS = {"π": math.pi, "∞": math.inf}
 
 
 class FormulaValue:
@@ -100,14 +106,11 @@ class FormulaValue:
         raise AssertionError(formula)
 
     def element(self, name: str, positions: tuple[Formula, ...], at: Mapping[str, int]) -> float:
-        if not positions and name in at:
-            return at[name]
-        if name == "N":
-            return self.sizes[name]
-        if name == "π":
-            return math.pi
-        places = tuple(int(self(place, at)) for place in positions)
-        return float(self.values[self.named[name]][places])
+        known = {**CONSTANTS, **self.sizes, **at}
+        if not positions and name in known:
+            return known[name]
+        places = tuple(round(self(place, at)) for place in positions)
+        return element(self.values, self.named[name], places)
 
 
 NETWORKS = {
@@ -170,3 +173,34 @@ def extents(equation: sb.Equation) -> dict[str, int]:
 
 def extent(size: sp.Expr) -> int:
     return int(size.subs({sb.size("N"): BATCH}))
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_moving_positions_mean_what_was_derived(name: str) -> None:
+    """Every equation and step, read off the page at a few places, with any numbers for tensors."""
+    backward = derive_backward(*SYSTEMS[name]())
+    rng = np.random.default_rng(11)
+    values: dict[str, Any] = {}
+    for tensor in backward.tensors.values():
+        shape = tuple(int(size.subs(EXTENTS)) for size in tensor.shape)
+        if tensor.domain is sb.Domain.LABEL:
+            values[tensor.name] = rng.integers(0, int(tensor.classes.subs(EXTENTS)), shape)
+        else:
+            values[tensor.name] = rng.uniform(0.2, 0.9, shape)
+    if name == "max_pool":  # whose gradient divides by the number of places that hold the maximum
+        n, c, h, w = values["x"].shape
+        values["z"] = values["x"].reshape(n, c, h // 2, 2, w // 2, 2).max((3, 5))
+    equations = [*backward.system.equations, *backward.adjoints.values()]
+    sides = [(e.lhs, e.rhs) for e in (*equations, *backward.gradients.values())]
+    if name in STEPPED:
+        sides += [(step.lhs, side) for step in backward.steps for side in (step.before, step.after)]
+    meaning = ExpressionValue(values, EXTENTS)
+    for lhs, side in sides:
+        free = list(getattr(lhs, "indices", ()))
+        used = {idx.name: int(sb.size_of(idx).subs(EXTENTS)) for idx in side.atoms(sp.Idx)}
+        page = FormulaValue(backward, values, {**SIZES, **used})
+        formula = arrange(side, Context(backward.tensors, "L", tuple(i.name for i in free)))
+        for _ in range(3):
+            at = {idx: int(rng.integers(int(sb.size_of(idx).subs(EXTENTS)))) for idx in free}
+            printed = page(formula, {idx.name: place for idx, place in at.items()})
+            assert printed == pytest.approx(meaning(side, at), rel=1e-9, abs=1e-12), str(side)

@@ -99,7 +99,7 @@ BRACKETS = [
     (sp.KroneckerDelta(n, c), "[n = c]"),
     (sp.KroneckerDelta(c, n), "[n = c]"),
     (sb.bracket(s <= t), "[s ≤ t]"),
-    (sb.bracket(h - u + 1 >= 0), "[h + 1 ≥ u]"),
+    (sb.bracket(h - u + 1 >= 0), "[u ≤ h + 1]"),
     (sb.bracket(k >= H), "[k ≥ H]"),
 ]
 
@@ -131,7 +131,7 @@ def test_a_masked_score_is_minus_infinity() -> None:
     assert latex_expression(masked, TENSORS) == (
         r"\begin{cases} h_{tnd} & s \le t \\ -\infty & \text{otherwise} \end{cases}"
     )
-    assert text_expression(-sp.oo * sb.bracket(s > t), TENSORS) == "−∞·[s > t]"
+    assert text_expression(-sp.oo * sb.bracket(s > t), TENSORS) == "−∞·[t < s]"
     assert text_expression(sp.oo, TENSORS) == "∞"
 
 
@@ -157,7 +157,11 @@ def test_base_cases_stand_under_their_equation() -> None:
     assert case in markdown_derivation(backward, steps="key")
     forward = json.loads(json.dumps(json_derivation(backward)))["forward"]
     assert forward["h"]["base"] == [
-        {"index": r"h_{-1,\,n,\,d} = h^{(0)}_{nd}", "text": "h[−1,n,d] = h0[n,d]"}
+        {
+            "index": r"h_{-1,\,n,\,d} = h^{(0)}_{nd}",
+            "matrix": r"h_{-1} = h^{(0)}",
+            "text": "h[−1,n,d] = h0[n,d]",
+        }
     ]
     assert "base" not in forward["L"]
     equation = backward.system.definitions["h"]

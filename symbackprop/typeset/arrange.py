@@ -24,7 +24,15 @@ from sympy.core.function import Application, AppliedUndef
 from sympy.core.numbers import Infinity, NegativeInfinity
 
 from symbackprop.errors import EquationError
-from symbackprop.language import MaxOver, Primitive, Tensor, bracket, index_name, primitive_of
+from symbackprop.language import (
+    MaxOver,
+    Primitive,
+    Tensor,
+    bracket,
+    free_indices,
+    index_name,
+    primitive_of,
+)
 from symbackprop.typeset.counting import apart, counting_formula
 from symbackprop.typeset.formula import (
     Bracket,
@@ -54,6 +62,9 @@ SIGNS = {
 }  # fmt: skip
 
 _INFINITY = Glyph(r"\infty", text="∞")
+
+# Positions are compared from the smaller to the greater.
+_TURNED = {">": "<", ">=": "<="}
 
 # LaTeX's log-like commands take a single symbol without parentheses.
 _BARE = (r"\log ", r"\sin ", r"\cos ")
@@ -85,20 +96,26 @@ def element_formula(element: sp.Expr, context: Context, *, abbreviate: bool = Tr
     return _Arranger(context).element(element, abbreviate=abbreviate)
 
 
+def element_position(place: sp.Expr, context: Context) -> Formula:
+    """A position in an element."""
+    return _Arranger(context).position(place)
+
+
 def symbol_formula(
     tensor: Tensor,
     context: Context,
     positions: tuple[Formula, ...] = (),
     *,
     abbreviate: bool = True,
+    below: bool = False,
 ) -> Formula:
-    """A tensor's letter at these positions; for an adjoint see `element_formula`."""
+    """A tensor's letter at these positions, `below` it; for an adjoint see `element_formula`."""
     if not tensor.adjoint_of:
-        return Element(tensor_glyph(tensor), positions)
+        return Element(tensor_glyph(tensor), positions, below)
     primal = context.tensors[tensor.adjoint_of]
     short = tensor.latex or ("" if tensor.derivative_of else primal.error_symbol)
     if abbreviate and short:
-        return Element(latex_glyph(short), positions)
+        return Element(latex_glyph(short), positions, below)
     named = context.tensors.get(tensor.derivative_of or context.objective)
     if named is None:
         above: Formula = Element(glyph(context.objective))
@@ -107,7 +124,7 @@ def symbol_formula(
         rank = len(named.indices) if positions else 0
         above = symbol_formula(named, context, positions[:rank], abbreviate=False)
         own = positions[rank:]
-    return Partial(above, symbol_formula(primal, context, own))
+    return Partial(above, symbol_formula(primal, context, own, below=below))
 
 
 class _Arranger:
@@ -273,10 +290,15 @@ class _Arranger:
         return self._relation(left, SIGNS[condition.func], right)
 
     def _relation(self, left: sp.Expr, sign: str, right: sp.Expr) -> Relation:
-        """Two sides; h - 2·p = 0 reads h = 2·p."""
+        """Two sides; of positions, h - 2·p = 0 reads h = 2·p and t ≥ s reads s ≤ t."""
         if right == 0 and left.is_Add and self._context.is_counting(left):
             left, right = apart(left)
+        if sign in _TURNED and all(self._has_indices(side) for side in (left, right)):
+            left, sign, right = right, _TURNED[sign], left
         return Relation(self.position(left), sign, self.position(right))
+
+    def _has_indices(self, side: sp.Expr) -> bool:
+        return bool(free_indices(side)) and self._context.is_counting(side)
 
     def _cases(self, expr: sp.Piecewise) -> Formula:
         return Cases(

@@ -22,8 +22,6 @@ from symbackprop.typeset.words import phrase
 #: The layout of `json_derivation`; changes when a key is renamed or removed.
 JSON_SCHEMA = "symbackprop.derivation/1"
 
-_INDEX_FORMS = (("index", latex), ("text", text))
-
 
 def latex_derivation(
     backward: Backward,
@@ -117,7 +115,7 @@ def json_derivation(
         ``given``, each with ``name``, ``role``, ``shape``, ``latex``; ``forward``,
         ``adjoints`` and ``gradients`` by tensor name, each with ``index`` and
         ``matrix`` LaTeX (``matrix`` None where there is no such form) and ``text``, and
-        in a recurrence with ``base``, its base cases as ``index`` and ``text``;
+        with ``base``, its base cases written alike, where it has some;
         ``steps``, each with ``target``, ``rule``, ``lhs``, ``before``, ``after`` and
         ``why`` in LaTeX (``why`` in words) and the same as ``text``.
     """
@@ -158,11 +156,20 @@ class _DataWriter:
             "text": " = ".join(map(text, index)),
         }
         if equation.base:
-            found["base"] = [
-                {form: " = ".join(map(write, case)) for form, write in _INDEX_FORMS}
-                for case in writer.base(equation)
-            ]
+            found["base"] = self._base(equation)
         return found
+
+    def _base(self, equation: Equation) -> list[dict[str, str | None]]:
+        indexed = self.page.equations.base(equation)
+        matrices = self.page.equations.matrix_base(equation) or (None,) * len(indexed)
+        return [
+            {
+                "index": " = ".join(map(latex, case)),
+                "matrix": None if matrix is None else " = ".join(map(latex, matrix)),
+                "text": " = ".join(map(text, case)),
+            }
+            for case, matrix in zip(indexed, matrices, strict=True)
+        ]
 
     def step(self, step: Step) -> dict[str, Any]:
         formulas = dict(zip(("lhs", "before", "after"), self.page.formulas(step), strict=True))

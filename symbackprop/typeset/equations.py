@@ -13,13 +13,14 @@ import sympy as sp
 
 from symbackprop.errors import OptionError
 from symbackprop.language import BaseCase, Equation, Tensor
-from symbackprop.typeset.arrange import arrange, element_formula, symbol_formula
+from symbackprop.typeset.arrange import arrange, element_formula
 from symbackprop.typeset.formula import Formula
 from symbackprop.typeset.latex import latex
 from symbackprop.typeset.matrix import MatrixEquation
-from symbackprop.typeset.matrix_form import Convention, batch_sizes, form_of
-from symbackprop.typeset.matrix_formula import matrix_formula
+from symbackprop.typeset.matrix_form import Convention, Layout, base_form, batch_sizes, form_of
+from symbackprop.typeset.matrix_formula import left_formulas, matrix_formula
 from symbackprop.typeset.order import Context
+from symbackprop.typeset.slices import steps_of
 from symbackprop.typeset.text import text
 from symbackprop.typeset.words import phrase
 
@@ -140,6 +141,9 @@ class EquationWriter:
     ----------
     tensors, notation, convention, objective
         See `latex_equation`.
+    slices
+        The sizes of the axes that are subscripts in matrix notation; if None, each
+        equation has those along which it reads other steps.
 
     Raises
     ------
@@ -153,6 +157,7 @@ class EquationWriter:
         notation: Notation = "index",
         convention: Convention = "row",
         objective: str = "L",
+        slices: frozenset[sp.Expr] | None = None,
     ) -> None:
         for value, known in ((notation, _NOTATIONS), (convention, _CONVENTIONS)):
             if value not in known:
@@ -163,7 +168,7 @@ class EquationWriter:
         self.notation = notation
         self.convention = convention
         self.context = Context(tensors, objective)
-        self._flipped = batch_sizes(tensors) if convention == "column" else frozenset()
+        self._slices = slices
         self._forms: dict[Equation, MatrixEquation | None] = {}
 
     def sides(self, equation: Equation) -> tuple[Formula, ...]:
@@ -176,7 +181,21 @@ class EquationWriter:
 
     def base(self, equation: Equation) -> tuple[BaseLine, ...]:
         """What the tensor is at positions outside its range, case by case."""
-        return tuple(self._base_line(case) for case in equation.base)
+        found = self.matrix_base(equation) if self.notation == "matrix" else None
+        return tuple(map(self._base_line, equation.base)) if found is None else found
+
+    def matrix_base(self, equation: Equation) -> tuple[BaseLine, ...] | None:
+        """The same between matrices, or None where the equation or a case has no such form."""
+        if not equation.base or self.form(equation) is None:
+            return None
+        layout = self._layout(equation)
+        forms = [base_form(case, self.context, layout) for case in equation.base]
+        sides = [
+            (left_formulas(form.left, self.context)[-1], matrix_formula(form.right, self.context))
+            for form in forms
+            if form is not None
+        ]
+        return tuple(sides) if len(sides) == len(forms) else None
 
     def _base_line(self, case: BaseCase) -> BaseLine:
         context = self.context.binding(case.indices)
@@ -187,18 +206,21 @@ class EquationWriter:
         form = self.form(equation)
         if form is None:
             return None
-        letter = self.context.tensors[form.left.name]
-        short, full = (
-            symbol_formula(letter, self.context, abbreviate=short) for short in (True, False)
-        )
         right = matrix_formula(form.right, self.context)
-        return (short, right) if short == full else (short, full, right)
+        return (*left_formulas(form.left, self.context), right)
 
     def form(self, equation: Equation) -> MatrixEquation | None:
         """The equation between matrices, or None where there is no such form."""
         if equation not in self._forms:
-            self._forms[equation] = form_of(equation, self.context, self._flipped)
+            self._forms[equation] = form_of(equation, self.context, self._layout(equation))
         return self._forms[equation]
+
+    def _layout(self, equation: Equation) -> Layout:
+        """How the axes of an equation's tensors are shown."""
+        tensors = self.context.tensors
+        slices = steps_of(equation, tensors) if self._slices is None else self._slices
+        flipped = batch_sizes(tensors, slices) if self.convention == "column" else frozenset()
+        return Layout(flipped, slices)
 
     def left(self, lhs: sp.Expr) -> tuple[Formula, ...]:
         """The element that is defined: an abbreviation, and what it abbreviates."""

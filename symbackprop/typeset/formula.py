@@ -24,10 +24,14 @@ class Number:
 
 @dataclass(frozen=True)
 class Element:
-    """A tensor's element, a size, an index: a symbol with positions."""
+    """A tensor's element, a size, an index: a symbol with positions.
+
+    `below` marks positions that are subscripts in text too: ``h_{t−1}``.
+    """
 
     glyph: Glyph
     positions: tuple[Formula, ...] = ()
+    below: bool = False
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ from symbackprop.errors import ShapeError
 from symbackprop.language import Primitive
 
 Axis: TypeAlias = sp.Idx | None
+#: The axes of a tensor that are subscripts, each with its position.
+Slice: TypeAlias = tuple[tuple[int, sp.Expr], ...]
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,15 @@ class Leaf:
     flipped
         Whether it is shown transposed: its entry (r, c) is the tensor's element
         [c, r]. So the column convention shows everything that has a batch axis.
+    at
+        Which part of a tensor of more axes it is: ``h_{t−1}`` of h[t, n, d].
     """
 
     name: str
     rows: Axis = None
     columns: Axis = None
     flipped: bool = False
+    at: Slice = ()
 
 
 @dataclass(frozen=True)
@@ -78,12 +83,15 @@ class OneHot:
         The tensor of labels.
     rows, columns
         The examples and the classes; the other way round if `flipped`.
+    at
+        Which part of the tensor of labels; see `Leaf`.
     """
 
     labels: str
     rows: Axis
     columns: Axis
     flipped: bool = False
+    at: Slice = ()
 
 
 @dataclass(frozen=True)
@@ -234,6 +242,24 @@ class Scaled:
 
 
 @dataclass(frozen=True)
+class Steps:
+    """The sum of a matrix over indices that are subscripts in it: Σ_t."""
+
+    indices: tuple[sp.Idx, ...]
+    body: Matrix
+
+    @property
+    def rows(self) -> Axis:
+        """The body's rows."""
+        return self.body.rows
+
+    @property
+    def columns(self) -> Axis:
+        """The body's columns."""
+        return self.body.columns
+
+
+@dataclass(frozen=True)
 class Diagonal:
     """The diagonal matrix of a column vector, or its inverse."""
 
@@ -278,6 +304,7 @@ Matrix: TypeAlias = (
     | Power
     | Mask
     | Scaled
+    | Steps
     | Diagonal
     | SquaredNorm
 )
@@ -317,6 +344,8 @@ def _below(matrix: Matrix) -> tuple[Matrix, ...]:
             return factors
         case Scaled(scalar, body):
             return (scalar, body)
+        case Steps(_, body):
+            return (body,)
         case Diagonal(vector):
             return (vector,)
         case Leaf() | Constant() | Ones() | OneHot() | Identity():
@@ -334,6 +363,8 @@ def transpose(matrix: Matrix) -> Matrix:
             return Chain(tuple(transpose(factor) for factor in reversed(factors)))
         case Scaled(scalar, body):
             return Scaled(scalar, transpose(body))
+        case Steps(indices, body):
+            return Steps(indices, transpose(body))
         case Constant(value, rows, columns):
             return Constant(value, columns, rows)
         case Identity(rows, columns):

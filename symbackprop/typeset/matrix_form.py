@@ -8,12 +8,14 @@ diagonal W[i, i] or a fixed position W[0, j] has no such form.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import sympy as sp
 from sympy.core.function import Application, AppliedUndef
 
 from symbackprop.language import (
+    BaseCase,
     Equation,
     MaxOver,
     Role,
@@ -24,6 +26,7 @@ from symbackprop.language import (
     index,
     index_name,
     primitive_of,
+    size_of,
 )
 from symbackprop.typeset.arrange import SIGNS
 from symbackprop.typeset.matrix import (
@@ -39,11 +42,13 @@ from symbackprop.typeset.matrix import (
     Plus,
     Power,
     Scaled,
+    Steps,
     shape,
     transpose,
 )
 from symbackprop.typeset.network import Network, NoMatrixForm
 from symbackprop.typeset.order import Context
+from symbackprop.typeset.slices import sliced_indices, steps_of
 from symbackprop.typeset.terms import Split, split_term
 
 Convention: TypeAlias = Literal["row", "column"]
@@ -62,46 +67,103 @@ def matrix_form(
         ``"row"`` shows tensors as they are stored, one example a row; ``"column"``
         shows whatever has the batch axis first transposed, one example a column.
     """
-    flipped = batch_sizes(tensors) if convention == "column" else frozenset()
-    return form_of(equation, Context(tensors), flipped)
+    slices = steps_of(equation, tensors)
+    flipped = batch_sizes(tensors, slices) if convention == "column" else frozenset()
+    return form_of(equation, Context(tensors), Layout(flipped, slices))
 
 
-def form_of(
-    equation: Equation, context: Context, flipped: frozenset[sp.Expr]
-) -> MatrixEquation | None:
-    """The same, where the sizes of axes that are shown as columns are known."""
-    builder = _Builder(context.binding(equation.indices), flipped)
-    try:
-        left = builder.leaf(equation.lhs)
-        return MatrixEquation(left, builder.matrix(equation.rhs, left.rows, left.columns))
-    except NoMatrixForm:
-        return None
+@dataclass(frozen=True)
+class Layout:
+    """How axes are shown, by their sizes.
+
+    Attributes
+    ----------
+    flipped
+        Axes that are shown as columns.
+    slices
+        Axes that are shown as subscripts.
+    """
+
+    flipped: frozenset[sp.Expr] = frozenset()
+    slices: frozenset[sp.Expr] = frozenset()
 
 
-def batch_sizes(tensors: Mapping[str, Tensor]) -> frozenset[sp.Expr]:
-    """The sizes of batch axes: first axes of data whose size no parameter has."""
-    data = [t for t in tensors.values() if t.role in (Role.INPUT, Role.TARGET) and t.indices]
+def form_of(equation: Equation, context: Context, layout: Layout) -> MatrixEquation | None:
+    """The same, where it is known how axes are shown."""
+    indices = sliced_indices(equation, layout.slices)
+    builder = _Builder(context.binding(equation.indices), layout, indices)
+    return builder.equation(equation.lhs, equation.rhs)
+
+
+def base_form(case: BaseCase, context: Context, layout: Layout) -> MatrixEquation | None:
+    """A base case between matrices, ``h_{−1} = h0``."""
+    builder = _Builder(context.binding(case.indices), layout, frozenset())
+    return builder.equation(case.lhs, case.rhs)
+
+
+def batch_sizes(
+    tensors: Mapping[str, Tensor], slices: frozenset[sp.Expr] = frozenset()
+) -> frozenset[sp.Expr]:
+    """The sizes of batch axes: first axes of data, slices apart, whose size no parameter has."""
+    data = [t for t in tensors.values() if t.role in (Role.INPUT, Role.TARGET)]
     own = {s for t in tensors.values() if t.role is Role.PARAMETER for s in t.shape}
-    return frozenset(t.shape[0] for t in data) - own
+    shapes = [[size for size in tensor.shape if size not in slices] for tensor in data]
+    return frozenset(shape[0] for shape in shapes if shape) - own
 
 
 class _Builder:
-    def __init__(self, context: Context, flipped: frozenset[sp.Expr]) -> None:
+    def __init__(self, context: Context, layout: Layout, indices: frozenset[sp.Idx]) -> None:
         self._context = context
-        self._flipped = flipped
+        self._layout = layout
+        self._subscripts = indices
+
+    def equation(self, lhs: sp.Expr, rhs: sp.Expr) -> MatrixEquation | None:
+        """The equation between matrices, or None."""
+        try:
+            left = self.leaf(lhs)
+            return MatrixEquation(left, self.matrix(rhs, left.rows, left.columns))
+        except NoMatrixForm:
+            return None
+
+    def _free(self, expr: sp.Expr) -> set[sp.Idx]:
+        """The indices of an expression that are no subscripts."""
+        return free_indices(expr) - self._subscripts
 
     # --- leaves ---------------------------------------------------------------------
 
     def leaf(self, element: sp.Expr) -> Leaf:
         """A tensor's element as a leaf, in the orientation it is shown in."""
         tensor = self._context.tensor(element)
-        places: tuple[Any, ...] = tuple(getattr(element, "indices", ()))
-        plain = all(isinstance(place, sp.Idx) for place in places)
-        if tensor is None or len(places) > 2 or len(set(places)) != len(places) or not plain:
+        if tensor is None:
             raise NoMatrixForm
-        if len(places) == 2 and tensor.shape[0] in self._flipped:
-            return Leaf(tensor.name, places[1], places[0], flipped=True)
-        return Leaf(tensor.name, *places)
+        places: tuple[Any, ...] = tuple(getattr(element, "indices", ()))
+        at = tuple(
+            (axis, place)
+            for axis, (place, extent) in enumerate(zip(places, tensor.shape, strict=True))
+            if self._is_subscript(place, extent)
+        )
+        if at and tensor.derivative_of:
+            raise NoMatrixForm
+        sliced = {axis for axis, _ in at}
+        axes = [axis for axis in range(len(places)) if axis not in sliced]
+        kept = [places[axis] for axis in axes]
+        if len(kept) > 2 or len(set(kept)) != len(kept):
+            raise NoMatrixForm
+        # An index over another size reads a part of the axis.
+        extents = [size_of(place) if isinstance(place, sp.Idx) else None for place in kept]
+        if extents != [tensor.shape[axis] for axis in axes]:
+            raise NoMatrixForm
+        rows, columns, *_ = (*kept, None, None)
+        if len(kept) == 2 and tensor.shape[axes[0]] in self._layout.flipped:
+            return Leaf(tensor.name, columns, rows, flipped=True, at=at)
+        return Leaf(tensor.name, rows, columns, at=at)
+
+    def _is_subscript(self, place: Any, extent: sp.Expr) -> bool:
+        """Whether a position is shown as a subscript: t, t - 1; 0 or T - 1 on an axis of steps."""
+        if isinstance(place, sp.Indexed):
+            return False
+        free = free_indices(place)
+        return free <= self._subscripts if free else extent in self._layout.slices
 
     def _indexed(self, element: sp.Indexed, rows: Axis, columns: Axis) -> Matrix:
         labels = [place for place in element.indices if isinstance(place, sp.Indexed)]
@@ -123,22 +185,24 @@ class _Builder:
 
     def _delta(self, delta: sp.KroneckerDelta, rows: Axis, columns: Axis) -> Matrix:
         idx, other = sorted(delta.args, key=lambda e: not isinstance(e, sp.Idx))
-        if isinstance(other, sp.Idx):
+        if isinstance(other, sp.Idx) and {idx, other} == {rows, columns}:
             return Identity(rows, columns)
-        named = isinstance(other, sp.Indexed) and len(other.indices) == 1
-        if not named or not isinstance(idx, sp.Idx) or {idx, *other.indices} != {rows, columns}:
+        if not isinstance(other, sp.Indexed) or not isinstance(idx, sp.Idx):
             raise NoMatrixForm
-        example = other.indices[0]
-        name = str(other.base.label)
-        if self._context.tensors[name].shape[0] in self._flipped:
-            return _turned(OneHot(name, idx, example, flipped=True), rows, columns)
-        return _turned(OneHot(name, example, idx), rows, columns)
+        labels = self.leaf(other)
+        example = labels.rows
+        if labels.columns is not None or example is None or {idx, example} != {rows, columns}:
+            raise NoMatrixForm
+        if size_of(example) in self._layout.flipped:
+            flipped = OneHot(labels.name, idx, example, flipped=True, at=labels.at)
+            return _turned(flipped, rows, columns)
+        return _turned(OneHot(labels.name, example, idx, at=labels.at), rows, columns)
 
     # --- expressions ----------------------------------------------------------------
 
     def matrix(self, expr: sp.Expr, rows: Axis, columns: Axis) -> Matrix:
         """The expression as a matrix with these rows and columns."""
-        free = free_indices(expr)
+        free = self._free(expr)
         if not free <= {rows, columns}:
             raise NoMatrixForm
         if not free and self._is_constant(expr):
@@ -172,7 +236,7 @@ class _Builder:
 
     def _summand(self, term: sp.Expr, rows: Axis, columns: Axis) -> tuple[bool, Matrix]:
         """A term as a sign and a matrix; a number is added to every entry."""
-        if free_indices(term) or not self._is_constant(term):
+        if self._free(term) or not self._is_constant(term):
             return self._term(term, rows, columns)
         negative = split_term(term, self._context).negative
         return negative, Constant(-term if negative else term, rows, columns)
@@ -183,7 +247,7 @@ class _Builder:
                 return self._indexed(expr, rows, columns)
             case sp.Symbol():
                 return self.leaf(expr)
-            case sp.Pow() if not free_indices(expr.exp):
+            case sp.Pow() if not self._free(expr.exp):
                 return Power(self.matrix(expr.base, rows, columns), expr.exp)
             case sp.KroneckerDelta():
                 return self._delta(expr, rows, columns)
@@ -210,7 +274,7 @@ class _Builder:
         split = split_term(expr, self._context)
         while len(split.above) == 1 and isinstance(split.above[0], sp.Sum):
             outer, inner = split.above[0], split_term(split.above[0].function, self._context)
-            if any(free_indices(divisor) for divisor in split.below):
+            if any(self._free(divisor) for divisor in split.below):
                 break
             bound += self._context.bound_indices(outer)
             split.scale(-inner.number if inner.negative else inner.number)
@@ -231,25 +295,29 @@ class _Builder:
     def _network(self, split: Split, bound: list[sp.Idx], rows: Axis, columns: Axis) -> Matrix:
         """A term's factors, contracted over its bound indices."""
         free = [idx for idx in (rows, columns) if idx is not None]
-        network = Network([*free, *bound], bound, self.matrix)
+        steps = tuple(idx for idx in bound if idx in self._subscripts)
+        summed = [idx for idx in bound if idx not in steps]
+        network = Network([*free, *summed], summed, self.matrix, self._free)
         above, below = sp.Integer(1), sp.Integer(1)
         for factor in self._context.in_order(split.above):
-            if free_indices(factor):
+            if self._free(factor):
                 network.add(factor, inverse=False)
-            elif self._is_constant(factor):
+            elif self._is_constant(factor) and not factor.has(*steps):
                 above *= factor
             else:
                 network.add_scalar(self.matrix(factor, None, None))
         for divisor in self._context.in_order(split.below):
-            if free_indices(divisor):
+            if self._free(divisor):
                 network.add(divisor, inverse=True)
-            elif self._is_constant(divisor):
+            elif self._is_constant(divisor) and not divisor.has(*steps):
                 below *= divisor
             else:
                 scalar = self.matrix(divisor, None, None)
                 network.add_scalar(Power(scalar, sp.Integer(-1)))
         coefficient = split.number * above / below
         body = network.result(rows, columns)
+        if steps:
+            body = Steps(steps, body)
         if coefficient == 1:
             return body
         if isinstance(body, Constant):

@@ -12,7 +12,7 @@ from dataclasses import replace
 import sympy as sp
 
 from symbackprop.language import Primitive
-from symbackprop.typeset.arrange import arrange, as_base, symbol_formula
+from symbackprop.typeset.arrange import arrange, as_base, element_position, symbol_formula
 from symbackprop.typeset.formula import (
     Bracket,
     Call,
@@ -24,11 +24,13 @@ from symbackprop.typeset.formula import (
     Number,
     Power,
     Product,
+    Reduction,
     Relation,
     Root,
     Total,
     Transposed,
 )
+from symbackprop.typeset.latex import latex
 from symbackprop.typeset.matrix import (
     Apply,
     Chain,
@@ -43,12 +45,18 @@ from symbackprop.typeset.matrix import (
     Ones,
     Plus,
     Scaled,
+    Slice,
     SquaredNorm,
+    Steps,
     Transpose,
 )
 from symbackprop.typeset.matrix import Power as MatrixPower
-from symbackprop.typeset.names import Glyph, glyph, tensor_glyph
+from symbackprop.typeset.names import Glyph, glyph
 from symbackprop.typeset.order import Context
+from symbackprop.typeset.text import text
+
+# What needs parentheses beside a matrix.
+_LOOSE = (Total, Product, Entrywise, Reduction)
 
 _ONES = Glyph(r"\mathbf{1}", text="ones")
 _IDENTITY = Glyph("I", text="I")
@@ -60,21 +68,29 @@ def matrix_formula(matrix: Matrix, context: Context) -> Formula:
     return _Writer(context).formula(matrix)
 
 
+def left_formulas(left: Leaf, context: Context) -> tuple[Formula, ...]:
+    """What is defined: an abbreviation, and what it abbreviates."""
+    writer = _Writer(context)
+    short, full = (writer.leaf(left.name, left.at, abbreviate=a) for a in (True, False))
+    return (short,) if short == full else (short, full)
+
+
 class _Writer:
     def __init__(self, context: Context) -> None:
         self._context = context
 
     def formula(self, matrix: Matrix) -> Formula:
         match matrix:
-            case Leaf(name):
-                return self.leaf(name)
+            case Leaf(name, at=at):
+                return self.leaf(name, at)
             case Constant(value):
                 return arrange(value, self._context)
             case Ones():
                 return Element(_ONES)
-            case OneHot(labels):
-                letter = tensor_glyph(self._context.tensors[labels])
-                return Element(replace(_ONES, sub=letter.latex(), text=f"onehot({letter.text})"))
+            case OneHot(labels, at=at):
+                letter = self.leaf(labels, at)
+                name = f"onehot({text(letter)})"
+                return Element(replace(_ONES, sub=latex(letter), text=name))
             case Identity():
                 return Element(_IDENTITY)
             case Plus(terms):
@@ -83,16 +99,20 @@ class _Writer:
                 return self._product(matrix)
         return self._operation(matrix)
 
-    def leaf(self, name: str) -> Formula:
-        """A tensor's letter, without its indices."""
-        return symbol_formula(self._context.tensors[name], self._context)
+    def leaf(self, name: str, at: Slice = (), *, abbreviate: bool = True) -> Formula:
+        """A tensor's letter, with no more than the subscripts that pick a slice."""
+        positions = tuple(element_position(place, self._context) for _, place in at)
+        return symbol_formula(
+            self._context.tensors[name], self._context, positions, abbreviate=abbreviate, below=True
+        )
 
     def _product(self, matrix: Scaled | Chain | Hadamard) -> Formula:
         match matrix:
             case Scaled(scalar, body):
                 first, second = self._term(scalar), self._term(body)
+                leading = first.factors if isinstance(first, Product) else (first,)
                 rest = second.factors if isinstance(second, Product) else (second,)
-                return Product((_closed(first), *rest[:-1], _grouped(rest[-1])))
+                return Product((*map(_closed, leading), *rest[:-1], _grouped(rest[-1])))
             case Chain(factors):
                 return Product(tuple(self._factor(factor) for factor in factors))
             case Hadamard(factors, divisors):
@@ -101,8 +121,16 @@ class _Writer:
                     tuple(self._factor(divisor) for divisor in divisors),
                 )
 
+    def _steps(self, matrix: Steps) -> Formula:
+        """A sum over subscripts; sums that follow each other share one sign."""
+        indices = tuple(element_position(idx, self._context) for idx in matrix.indices)
+        body = self.formula(matrix.body)
+        return Reduction("sum", indices, Group(body) if isinstance(body, Total) else body)
+
     def _operation(self, matrix: Matrix) -> Formula:
         match matrix:
+            case Steps():
+                return self._steps(matrix)
             case Transpose(body):
                 return Transposed(as_base(self.formula(body)))
             case MatrixPower(base, exponent):
@@ -133,11 +161,11 @@ class _Writer:
     def _factor(self, matrix: Matrix) -> Formula:
         """A matrix as a factor: products and sums in parentheses."""
         found = self.formula(matrix)
-        return Group(found) if isinstance(found, Total | Product | Entrywise) else found
+        return Group(found) if isinstance(found, _LOOSE) else found
 
 
 def _closed(formula: Formula) -> Formula:
-    return Group(formula) if isinstance(formula, Entrywise) else formula
+    return Group(formula) if isinstance(formula, Entrywise | Reduction) else formula
 
 
 def _grouped(formula: Formula) -> Formula:

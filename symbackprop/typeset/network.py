@@ -20,7 +20,7 @@ from typing import TypeAlias
 
 import sympy as sp
 
-from symbackprop.language import free_indices, size_of
+from symbackprop.language import size_of
 from symbackprop.typeset.matrix import (
     Axis,
     Constant,
@@ -39,6 +39,8 @@ from symbackprop.typeset.matrix import (
 
 #: Turns an expression into a matrix with the rows and columns asked for.
 Convert: TypeAlias = Callable[[sp.Expr, Axis, Axis], Matrix]
+#: The indices of an expression that its rows and columns must run over.
+Free: TypeAlias = Callable[[sp.Expr], set[sp.Idx]]
 
 
 class NoMatrixForm(Exception):  # noqa: N818 (an answer, not an error)
@@ -77,14 +79,17 @@ class Network:
         The latter.
     convert
         How an expression becomes a matrix.
+    free
+        The indices of an expression that are vertices; others are subscripts.
     """
 
     def __init__(
-        self, vertices: Sequence[sp.Idx], summed: Sequence[sp.Idx], convert: Convert
+        self, vertices: Sequence[sp.Idx], summed: Sequence[sp.Idx], convert: Convert, free: Free
     ) -> None:
         self._vertices = list(vertices)
         self._summed = list(summed)
         self._convert = convert
+        self._free = free
         self._factors: dict[frozenset[sp.Idx], list[_Factor]] = {}
         self._scalars: list[Matrix] = []
         if len(set(self._vertices)) != len(self._vertices):
@@ -92,7 +97,7 @@ class Network:
 
     def add(self, expr: sp.Expr, inverse: bool) -> None:
         """Multiply, or divide, by an expression with one or two of the indices."""
-        group = frozenset(free_indices(expr))
+        group = frozenset(self._free(expr))
         if len(group) > 2 or not group <= set(self._vertices):
             raise NoMatrixForm
         self._put(group, _Factor(expr, inverse))

@@ -29,11 +29,12 @@ from symbackprop.language import (
 from symbackprop.typeset.arrange import arrange, element_formula
 from symbackprop.typeset.equations import BaseLine, EquationWriter, Notation
 from symbackprop.typeset.formula import Element, Formula, Group, Relation, Total
-from symbackprop.typeset.matrix import Apply, Hadamard, Mask, Matrix, OneHot, Ones, parts
+from symbackprop.typeset.matrix import Apply, Hadamard, Leaf, Mask, Matrix, OneHot, Ones, parts
 from symbackprop.typeset.matrix_form import Convention
 from symbackprop.typeset.matrix_formula import matrix_formula
 from symbackprop.typeset.names import tensor_glyph
 from symbackprop.typeset.order import Context
+from symbackprop.typeset.slices import is_moving, page_slices, positions
 
 Detail: TypeAlias = Literal["none", "key", "all"]
 DETAILS = ("none", "key", "all")
@@ -114,7 +115,10 @@ class PageWriter:
     ) -> None:
         self._backward = backward
         self.objective = backward.of
-        self.equations = EquationWriter(backward.tensors, notation, convention, self.objective)
+        slices = page_slices(backward.system)
+        self.equations = EquationWriter(
+            backward.tensors, notation, convention, self.objective, slices
+        )
 
     def page(self, detail: Detail) -> Page:
         """The page: gradients alone, one line an equation, or every step.
@@ -272,42 +276,47 @@ class PageWriter:
             found = [node for node in nodes if isinstance(node, kinds)]
             if found:
                 yield Reason(key, (matrix_formula(found[0], self.equations.context),))
+        parted = [node for node in nodes if isinstance(node, Leaf) and node.at]
+        if parted:
+            yield Reason("note-slice", (self._plainest(parted),))
         masks = any(isinstance(node, Mask) for node in nodes)
         if masks or any(e.rhs.has(bracket, sp.KroneckerDelta) for e in written):
             yield Reason("note-bracket")
-        yield from self._places(written)
-        if nodes and self.equations.convention == "column":
+        yield from self._places(equations, written)
+        if any(isinstance(node, Leaf | OneHot) and node.flipped for node in nodes):
             yield Reason("note-column")
 
-    def _places(self, equations: Iterable[Equation]) -> Iterator[Reason]:
-        """Where positions that are no plain indices may lie."""
-        tensors = self._backward.tensors
+    def _plainest(self, parted: list[Leaf]) -> Formula:
+        """A slice that serves as an example: x_t rather than ∂L/∂h_{t+1}."""
+        adjoint = {leaf: bool(self._backward.tensors[leaf.name].adjoint_of) for leaf in parted}
+        moved = {leaf: any(is_moving(place) for _, place in leaf.at) for leaf in parted}
+        fixed = {leaf: not any(free_indices(place) for _, place in leaf.at) for leaf in parted}
+        chosen = min(parted, key=lambda leaf: (adjoint[leaf], fixed[leaf], moved[leaf]))
+        return matrix_formula(chosen, self.equations.context)
+
+    def _places(self, shown: list[Equation], written: list[Equation]) -> Iterator[Reason]:
+        """Where positions may lie that are no plain indices; those `written` show indices."""
         given = {idx for tensor in self._backward.system.given for idx in tensor.indices}
-        unknown: dict[sp.Idx, None] = {}
-        outside = False
-        for place, extent in (p for e in equations for p in _moving_places(e, tensors)):
-            outside |= _may_leave(place, extent)
-            unknown.update(dict.fromkeys(sorted(free_indices(place) - given, key=str)))
-        if unknown:
-            context = self.equations.context
-            ends = ((arrange(i, context), arrange(size_of(i), context)) for i in unknown)
-            yield Reason("note-range", tuple(Relation(idx, "<", end) for idx, end in ends))
-        if outside:
+        moving = [p for e in written for p in self._moving(e)]
+        unknown = {idx: None for place, _ in moving for idx in sorted(free_indices(place), key=str)}
+        context = self.equations.context
+        ends = [
+            Relation(arrange(idx, context), "<", arrange(size_of(idx), context))
+            for idx in unknown
+            if idx not in given
+        ]
+        if ends:
+            yield Reason("note-range", tuple(ends))
+        if any(_may_leave(*position) for e in shown for position in self._moving(e)):
             yield Reason("note-outside")
+
+    def _moving(self, equation: Equation) -> list[tuple[sp.Expr, sp.Expr]]:
+        """Positions that move otherwise than an index does, each with the size of its axis."""
+        found = positions(equation, self._backward.tensors)
+        return [(p, extent) for p, extent in found if is_moving(p)]
 
 
 def _may_leave(place: sp.Expr, extent: sp.Expr) -> bool:
     """Whether a position may lie outside an axis of this size."""
     found = to_place(place)
     return not isinstance(found, Access) and not surely_within(found, extent)
-
-
-def _moving_places(
-    equation: Equation, tensors: Mapping[str, Tensor]
-) -> Iterator[tuple[sp.Expr, sp.Expr]]:
-    """Positions that move otherwise than an index does, each with the size of its axis."""
-    for element in elements(equation.rhs):
-        places = element.indices if isinstance(element, sp.Indexed) else ()
-        for place, extent in zip(places, tensors[element_name(element)].shape, strict=True):
-            if not isinstance(place, sp.Idx | sp.Indexed | sp.Integer) and free_indices(place):
-                yield place, extent

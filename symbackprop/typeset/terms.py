@@ -49,9 +49,23 @@ def split_term(expr: sp.Expr, context: Context) -> Split:
             split.place((*sp.Mul.make_args(sizes), rest))
         else:
             split.place([factor])
+    _turn_sizes(split, context)
     _turn_differences(split, context)
     _merge_roots(split)
     return split
+
+
+def _turn_sizes(split: Split, context: Context) -> None:
+    """Show a division by 1 - N as one by N - 1."""
+    for place, factor in enumerate(split.below):
+        if factor.is_Add and context.is_counting(factor) and _is_backward(factor):
+            split.below[place] = -factor
+            split.scale(sp.Integer(-1))
+
+
+def _is_backward(total: sp.Add) -> bool:
+    """Whether all that is added is a number."""
+    return all(term.is_number or term.could_extract_minus_sign() for term in total.args)
 
 
 def _turn_differences(split: Split, context: Context) -> None:

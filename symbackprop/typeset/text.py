@@ -49,6 +49,10 @@ def _(formula: Number) -> str:
 def _(formula: Element) -> str:
     # Positions stand close, so that commas separate what is between them.
     places = ",".join("".join(text(place).split()) for place in formula.positions)
+    if formula.below and places:
+        letter, _, own = formula.glyph.text.partition("_")
+        below = f"{own.strip('{}')},{places}" if own else places
+        return f"{letter}_{below}" if len(below) == 1 else f"{letter}_{{{below}}}"
     return f"{formula.glyph.text}[{places}]" if places else formula.glyph.text
 
 

@@ -32,6 +32,7 @@ _EN = {
     "note-bracket": "[condition] is 1 where the condition holds, else 0",
     "note-outside": "outside its range an element is 0, unless a base case says otherwise",
     "note-range": "indices start at 0; {used}",
+    "note-slice": "{used} is a slice: the axes without a subscript are its rows and columns",
     "note-ones": "{used} is the column vector of ones",
     "note-onehot": "{used} holds the labels one-hot: 1 where an example meets its class, else 0",
     "note-entrywise": "⊙, ⊘ and functions of a matrix act entry by entry; a number added to a "

@@ -1,0 +1,81 @@
+"""Slices: which axes of a tensor become subscripts, so that what is left is a matrix.
+
+A recurrence runs along steps: ``h_t`` is a matrix, h at one step, and ``h_{t−1}`` the
+one before. So do examples, or heads, where tensors have more than two axes: ``S_{n,h}``.
+Axes are chosen by their size, for a whole page, so that a tensor looks the same in every
+equation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import sympy as sp
+
+from symbackprop.language import (
+    Equation,
+    System,
+    Tensor,
+    element_name,
+    elements,
+    free_indices,
+    size_of,
+)
+
+
+def page_slices(system: System) -> frozenset[sp.Expr]:
+    """The sizes of the axes that become subscripts on the page of a system."""
+    steps = {
+        size_of(group.index(equation))
+        for group in system.groups
+        if group.recurrent
+        for equation in group.equations
+    }
+    moving = {
+        extent
+        for equation in system.equations
+        for place, extent in positions(equation, system.tensors)
+        if is_moving(place)
+    }
+    if moving - steps:
+        # Windows that move over an image: nothing a matrix could show.
+        return frozenset(steps)
+    found = set(steps)
+    for equation in system.equations:
+        left = [size for idx in equation.indices if (size := size_of(idx)) not in found]
+        found.update(left[:-2])
+    return frozenset(found)
+
+
+def steps_of(equation: Equation, tensors: Mapping[str, Tensor]) -> frozenset[sp.Expr]:
+    """The sizes of the axes along which one equation reads other steps: h[t - 1]."""
+    return frozenset(
+        extent
+        for place, extent in positions(equation, tensors)
+        if isinstance(place, sp.Add) and any((place - i).is_Integer for i in free_indices(place))
+    )
+
+
+def sliced_indices(equation: Equation, sizes: frozenset[sp.Expr]) -> frozenset[sp.Idx]:
+    """The indices of an equation that are subscripts: for each size its own, or all summed."""
+    chosen: set[sp.Idx] = set()
+    inside = sorted(equation.rhs.atoms(sp.Idx), key=str)
+    for size in sizes:
+        own = [idx for idx in equation.indices if size_of(idx) == size][:1]
+        chosen.update(own or [idx for idx in inside if size_of(idx) == size])
+    return frozenset(chosen)
+
+
+def positions(
+    equation: Equation, tensors: Mapping[str, Tensor]
+) -> Iterator[tuple[sp.Expr, sp.Expr]]:
+    """Every position on the right, with the size of its axis."""
+    for element in elements(equation.rhs):
+        tensor = tensors.get(element_name(element))
+        if tensor is not None and isinstance(element, sp.Indexed):
+            yield from zip(element.indices, tensor.shape, strict=True)
+
+
+def is_moving(place: sp.Expr) -> bool:
+    """Whether a position moves otherwise than an index does."""
+    return not isinstance(place, sp.Idx | sp.Indexed) and bool(free_indices(place))
