@@ -16,6 +16,9 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+import symbackprop as sb
+from symbackprop.interop.equation_grammar import STATEMENTS
+from symbackprop.interop.equation_names import FUNCTIONS, NUMBERS, REDUCTIONS
 from symbp import train
 from symbp.main import Commands, cli
 
@@ -104,6 +107,15 @@ def test_the_commands_in_the_readme_are_understood(
         else:
             assert CliRunner().invoke(cli, [name, *arguments]).exit_code == 0
     assert {name for _, name, *_ in commands} >= {"demo", "test", *Commands.names} - {"completion"}
+
+
+def test_the_page_of_equation_files_is_complete_and_its_example_is_a_system() -> None:
+    page = (ROOT / "docs" / "equations.md").read_text("utf-8")
+    (example,) = re.findall(r"^```text\n(.*?)^```$", page, re.M | re.S)
+    system = sb.parse_system(example, "equations.md")
+    assert sb.derive(system).verify(sizes={"N": 2, "T": 3, "D": 2}).ok
+    words = set(re.findall(r"\w+", page))
+    assert words >= {*STATEMENTS, *FUNCTIONS, *REDUCTIONS, *NUMBERS, "delta", "where", "with"}
 
 
 def _modules_with_examples() -> list[str]:
