@@ -10,7 +10,7 @@ from functools import cached_property
 import sympy as sp
 
 from symbackprop.calculus.convert import from_sympy, to_index, to_place
-from symbackprop.calculus.nodes import Access, Affine, Func, Index, Node, Place, Term
+from symbackprop.calculus.nodes import Access, Affine, Constant, Func, Index, Node, Place, Term
 from symbackprop.calculus.normal import Flat, Poly, function, number, poly
 from symbackprop.calculus.rewrite import Definition
 from symbackprop.language import BaseCase, System
@@ -79,6 +79,8 @@ class Context:
         The adjoint equations the sweep has settled so far, like `definitions`.
     zero_sums
         Whether an adjoint's elements add up to 0 along an axis, where that was asked.
+    has_infinity
+        Whether a definition has ±∞ in it: a mask.
     folds, facts
         Patterns by the name of one of their tensors.
     """
@@ -97,6 +99,9 @@ class Context:
             name: tensor.shape for name, tensor in system.tensors.items()
         }
         self.adjoints: dict[str, Definition] = {}
+        self.has_infinity = any(
+            Constant in expr.kinds and "'oo'" in expr.key for _, expr in self.definitions.values()
+        )
         self.zero_sums: dict[tuple[str, int], bool] = {}
         self.folds = _by_name(_definition_patterns(self.definitions))
         self.facts = _by_name(_fact_patterns(system))

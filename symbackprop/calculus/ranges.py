@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import sympy as sp
 
-from symbackprop.calculus.nodes import Affine, Extent, Index, linear
+from symbackprop.calculus.nodes import Affine, Extent, Index, affine, linear
 
 
 def surely_within(place: Index | Affine | int, extent: sp.Expr) -> bool:
@@ -77,3 +77,11 @@ def _without_floors(value: sp.Expr) -> sp.Expr:
             rest = u if coefficient < 0 else u - missing
         total += coefficient * rest
     return sp.expand(total)
+
+
+def best_of(place: Index | Affine | int, index: Index) -> sp.Expr:
+    """The largest value of a place that one index can bring about, whatever the others are."""
+    terms, offset = linear(place)
+    others = affine({i: c for i, c in terms.items() if i != index}, offset)
+    _, high = _bounds(affine({index: terms.get(index, 0)}, 0))
+    return high + _bounds(others)[0]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from symbackprop.calculus.context import Context
 from symbackprop.calculus.deltas import contracted
 from symbackprop.calculus.folding import Application, fold_definitions, fold_sums, use_facts
+from symbackprop.calculus.masks import absorb_masks
 from symbackprop.calculus.nodes import Access, Affine, Group
 from symbackprop.calculus.normal import Poly, number, rename
 from symbackprop.calculus.ranges import surely_apart, surely_outside
@@ -143,6 +144,12 @@ RULES: tuple[Rewrite, ...] = (
         "Σₛ dₜₛ·… → 0  when the equation of d shows it",
         "the sum is 0: by the equation of {used} its terms cancel",
         vanishing_sums,
+    ),
+    Rewrite(
+        "absorb-mask",
+        "[s ≤ t]·p → p  when p is 0 where s > t",
+        "{used} is 0 where the condition fails",
+        absorb_masks,
     ),
     Rewrite(
         "fold-sum",
