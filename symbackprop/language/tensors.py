@@ -31,6 +31,7 @@ class Domain(StrEnum):
     REAL = "real"
     POSITIVE = "positive"
     UNIT = "unit"  # strictly between 0 and 1
+    SIGN = "sign"  # 1 or -1
     LABEL = "label"  # whole numbers 0 … classes-1
 
 

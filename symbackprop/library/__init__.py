@@ -28,6 +28,7 @@ from symbackprop.library.activations import (
 )
 from symbackprop.library.attention import MultiheadAttention, ScaledDotProductAttention
 from symbackprop.library.branches import Parallel, Residual
+from symbackprop.library.classification import CrossEntropyLoss, MultiMarginLoss, NLLLoss
 from symbackprop.library.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d
 from symbackprop.library.dropout import Dropout
 from symbackprop.library.embedding import Embedding, LearnedPositions
@@ -36,14 +37,18 @@ from symbackprop.library.losses import (
     LOSSES,
     BCELoss,
     BCEWithLogitsLoss,
-    CrossEntropyLoss,
+    DiceLoss,
+    FocalLoss,
+    GaussianNLLLoss,
+    HingeEmbeddingLoss,
     HuberLoss,
     KLDivLoss,
     L1Loss,
     Loss,
     MSELoss,
-    NLLLoss,
+    PoissonNLLLoss,
     SmoothL1Loss,
+    SoftMarginLoss,
     TargetKind,
 )
 from symbackprop.library.normalization import (
@@ -62,6 +67,12 @@ from symbackprop.library.optimizers import (
     AdamW,
     Optimizer,
     RMSprop,
+)
+from symbackprop.library.pairs import (
+    CosineEmbeddingLoss,
+    InfoNCELoss,
+    MarginRankingLoss,
+    TripletMarginLoss,
 )
 from symbackprop.library.penalties import L1, L2, PENALTIES, Penalty
 from symbackprop.library.pooling import (
@@ -129,17 +140,23 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "CosineAnnealingLR",
+    "CosineEmbeddingLoss",
     "CrossEntropyLoss",
+    "DiceLoss",
     "Dropout",
     "Embedding",
     "ExponentialLR",
     "Flatten",
+    "FocalLoss",
+    "GaussianNLLLoss",
     "GroupNorm",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
+    "InfoNCELoss",
     "InstanceNorm2d",
     "InverseTimeLR",
     "KLDivLoss",
@@ -154,9 +171,11 @@ __all__ = [
     "LogSoftmax",
     "Loss",
     "MSELoss",
+    "MarginRankingLoss",
     "MaxPool1d",
     "MaxPool2d",
     "Mish",
+    "MultiMarginLoss",
     "MultiheadAttention",
     "NLLLoss",
     "Network",
@@ -165,6 +184,7 @@ __all__ = [
     "PReLU",
     "Parallel",
     "Penalty",
+    "PoissonNLLLoss",
     "RMSNorm",
     "RMSprop",
     "ReLU",
@@ -179,6 +199,7 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "SmoothL1Loss",
+    "SoftMarginLoss",
     "Softmax",
     "Softplus",
     "Softsign",
@@ -187,6 +208,7 @@ __all__ = [
     "Tanhshrink",
     "TargetKind",
     "TransformerEncoderLayer",
+    "TripletMarginLoss",
     "Update",
     "Weights",
     "ZeroPad2d",

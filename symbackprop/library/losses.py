@@ -9,24 +9,22 @@ which is what one passes to ``l.backward(gradient=g)``.
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
 import sympy as sp
 
-from symbackprop.errors import ShapeError
-from symbackprop.language import Domain, Fact, Role, Tensor, sigmoid
-from symbackprop.library.activations import Softmax
+from symbackprop.language import Domain, Fact, Role, Tensor, sigmoid, softplus
 from symbackprop.library.records import (
-    OURS,
     Record,
     Registry,
     exact,
+    number,
     require_choice,
     require_range,
 )
-from symbackprop.library.scope import Scope
+from symbackprop.library.scope import Indices, Scope
 
 
 class TargetKind(StrEnum):
@@ -34,6 +32,7 @@ class TargetKind(StrEnum):
 
     REAL = "real"
     UNIT = "unit"  # each between 0 and 1
+    SIGN = "sign"  # each 1 or -1
     LABELS = "labels"  # a whole number an example, 0 … classes-1
     DISTRIBUTION = "distribution"  # not negative, sums to 1 over the last axis
     LOG_DISTRIBUTION = "log-distribution"
@@ -89,8 +88,8 @@ class Loss(Record):
         if self.reduction == "none":
             losses = scope.define("l", indices, sign * each, latex=r"\ell")
             upstream = scope.declare("g", Role.INPUT, *indices)
-            return _sum(upstream.element * losses.element, indices)
-        total = sign * _sum(each, indices)
+            return sum_over(upstream.element * losses.element, indices)
+        total = sign * sum_over(each, indices)
         return total if self.reduction == "sum" else total / count
 
 
@@ -105,6 +104,11 @@ class ElementwiseLoss(Loss):
     sign: ClassVar[int] = 1
     domain: ClassVar[Domain] = Domain.REAL
 
+    @property
+    def target_kind(self) -> TargetKind:
+        """What the target has to be."""
+        return TargetKind(self.domain)
+
     @abstractmethod
     def value(self, a: sp.Expr, y: sp.Expr) -> sp.Expr:
         """The loss at one element, but for `sign`."""
@@ -113,7 +117,7 @@ class ElementwiseLoss(Loss):
         """Compare element by element, in any rank."""
         y = scope.target(*prediction.indices, domain=self.domain)
         each = self.value(prediction.element, y.element)
-        count = _product(prediction.shape)
+        count = product(prediction.shape)
         return self.reduced(scope, each, prediction.indices, sign=self.sign, count=count)
 
 
@@ -187,11 +191,6 @@ class BCELoss(ElementwiseLoss):
     sign: ClassVar[int] = -1
     domain: ClassVar[Domain] = Domain.UNIT
 
-    @property
-    def target_kind(self) -> TargetKind:
-        """Probabilities."""
-        return TargetKind.UNIT
-
     def value(self, a: sp.Expr, y: sp.Expr) -> sp.Expr:
         """y·log a + (1 - y)·log(1 - a)."""
         return y * sp.log(a) + (1 - y) * sp.log(1 - a)
@@ -206,6 +205,193 @@ class BCEWithLogitsLoss(BCELoss):
         """Define the probabilities, then compare as BCE does."""
         a = scope.activation(prediction.indices, sigmoid(prediction.element))
         return super().objective(scope, a)
+
+
+@LOSSES.add
+@dataclass(frozen=True, kw_only=True)
+class SoftMarginLoss(ElementwiseLoss):
+    """log(1 + exp(-y·a)), where y is 1 or -1."""
+
+    domain: ClassVar[Domain] = Domain.SIGN
+
+    def value(self, a: sp.Expr, y: sp.Expr) -> sp.Expr:
+        """log(1 + exp(-y·a))."""
+        return softplus(-y * a)
+
+
+@LOSSES.add
+@dataclass(frozen=True, kw_only=True)
+class HingeEmbeddingLoss(ElementwiseLoss):
+    """a where y is 1, max(0, margin - a) where y is -1; a being a distance."""
+
+    margin: float = 1.0
+
+    domain: ClassVar[Domain] = Domain.SIGN
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number(self, "margin")
+
+    def value(self, a: sp.Expr, y: sp.Expr) -> sp.Expr:
+        """a, or the hinge."""
+        return sp.Piecewise((a, y > 0), (hinge(exact(self.margin) - a), True))
+
+
+@LOSSES.add
+@dataclass(frozen=True, kw_only=True)
+class PoissonNLLLoss(ElementwiseLoss):
+    """exp(a) - y·a, a being the logarithm of a Poisson distribution's rate.
+
+    Parameters
+    ----------
+    log_input
+        False for a - y·log(a + eps), a being the rate itself.
+    full
+        Whether Stirling's y·log y - y + ½·log(2π·y) is added for y above 1: it has no
+        part in the gradient.
+    eps
+        Keeps the logarithm finite.
+    """
+
+    log_input: bool = True
+    full: bool = False
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_choice(self, "log_input", (True, False))
+        require_choice(self, "full", (False, True))
+        require_range(self, "eps", 0)
+
+    def value(self, a: sp.Expr, y: sp.Expr) -> sp.Expr:
+        """The negative logarithm of the probability of y, but for a constant."""
+        core = sp.exp(a) - y * a if self.log_input else a - y * sp.log(a + exact(self.eps))
+        if not self.full:
+            return core
+        stirling = y * sp.log(y) - y + sp.log(2 * sp.pi * y) / 2
+        return core + sp.Piecewise((stirling, y > 1), (0, True))
+
+
+@LOSSES.add
+@dataclass(frozen=True, kw_only=True)
+class GaussianNLLLoss(Loss):
+    """½·(log v + (a - y)²/v): a is the mean of a normal distribution, v its variance.
+
+    The variance is a further input ``v`` of the prediction's shape.
+
+    Parameters
+    ----------
+    full
+        Whether the constant ½·log 2π is added.
+    eps
+        The variance is taken as this where it is smaller; its derivative is 0 there,
+        where PyTorch's is that at eps.
+    """
+
+    full: bool = False
+    eps: float = 1e-6
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_choice(self, "full", (False, True))
+        require_range(self, "eps", 0, without=[0])
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """Target and variance."""
+        return "y", "v"
+
+    def objective(self, scope: Scope, prediction: Tensor) -> sp.Expr:
+        """Compare element by element."""
+        y = scope.target(*prediction.indices, domain=Domain.REAL)
+        given = scope.declare("v", Role.INPUT, *prediction.indices, domain=Domain.POSITIVE)
+        v = sp.Max(given.element, exact(self.eps))
+        each = (sp.log(v) + (prediction.element - y.element) ** 2 / v) / 2
+        if self.full:
+            each += sp.log(2 * sp.pi) / 2
+        return self.reduced(scope, each, prediction.indices, count=product(prediction.shape))
+
+
+@LOSSES.add
+@dataclass(frozen=True, kw_only=True)
+class FocalLoss(Loss):
+    """-(1 - p)^gamma·log p, p being the probability that σ(a) gives to the target.
+
+    For two classes, with targets 0 and 1: Lin et al., Focal Loss for Dense Object
+    Detection (arXiv 1708.02002), equations 4 and 5. PyTorch has none;
+    `torchvision.ops.sigmoid_focal_loss` is this one.
+
+    Parameters
+    ----------
+    gamma
+        How much less what is right already counts.
+    alpha
+        The weight of class 1, that of class 0 being 1 - alpha; None for no weights.
+    """
+
+    gamma: float = 2.0
+    alpha: float | None = 0.25
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_range(self, "gamma", 0)
+        if self.alpha is not None:
+            require_range(self, "alpha", 0, 1)
+
+    @property
+    def target_kind(self) -> TargetKind:
+        """0 or 1, or in between."""
+        return TargetKind.UNIT
+
+    def objective(self, scope: Scope, prediction: Tensor) -> sp.Expr:
+        """Add p, and the probability q that it gives to the target."""
+        a, indices = prediction.element, prediction.indices
+        y = scope.target(*indices, domain=Domain.UNIT).element
+        p = scope.define("p", indices, sigmoid(a)).element
+        q = scope.define("q", indices, p * y + (1 - p) * (1 - y)).element
+        entropy = softplus(a) - y * a
+        each = (1 - q) ** exact(self.gamma) * entropy
+        if self.alpha is not None:
+            alpha = exact(self.alpha)
+            each *= alpha * y + (1 - alpha) * (1 - y)
+        return self.reduced(scope, each, indices, count=product(prediction.shape))
+
+
+@LOSSES.add
+@dataclass(frozen=True, kw_only=True)
+class DiceLoss(Loss):
+    """1 - (2·Σ a·y + smooth)/(Σ a² + Σ y² + smooth) for each example of probabilities a.
+
+    The sums are over all axes but the first: Milletari et al., V-Net (arXiv
+    1606.04797), section 3, smoothed as is usual. PyTorch has none.
+
+    Parameters
+    ----------
+    smooth
+        Keeps the fraction defined where there is nothing to find.
+    """
+
+    smooth: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_range(self, "smooth", 0)
+
+    @property
+    def target_kind(self) -> TargetKind:
+        """Probabilities, usually 0 and 1."""
+        return TargetKind.UNIT
+
+    def objective(self, scope: Scope, prediction: Tensor) -> sp.Expr:
+        """Add the overlap q and the size s of each example."""
+        y = scope.target(*prediction.indices, domain=Domain.UNIT)
+        examples, rest = prediction.indices[:1], prediction.indices[1:]
+        overlap = sum_over(prediction.element * y.element, rest)
+        area = sum_over(prediction.element**2, rest) + sum_over(y.element**2, rest)
+        q = scope.define("q", examples, 2 * overlap + exact(self.smooth))
+        s = scope.define("s", examples, area + exact(self.smooth))
+        each = 1 - q.element / s.element
+        return self.reduced(scope, each, examples, count=product(prediction.shape[:1]))
 
 
 @LOSSES.add
@@ -241,113 +427,33 @@ class KLDivLoss(Loss):
             y = scope.target(*prediction.indices, domain=Domain.REAL)
             each = sp.exp(y.element) * (y.element - prediction.element)
         else:
-            y = _distribution(scope, prediction)
+            y = distribution(scope, prediction)
             known = sp.Piecewise((y.element * sp.log(y.element), y.element > 0), (0, True))
             h = scope.define("h", prediction.indices, known, latex="h")
             each = h.element - y.element * prediction.element
         shape = prediction.shape
-        count = shape[0] if self.reduction == "batchmean" else _product(shape)
+        count = shape[0] if self.reduction == "batchmean" else product(shape)
         return self.reduced(scope, each, prediction.indices, count=count)
 
 
-@LOSSES.add
-@dataclass(frozen=True, kw_only=True)
-class NLLLoss(Loss):
-    """-z at the label, z being log-probabilities (N, K); the mean is over the examples."""
-
-    @property
-    def target_kind(self) -> TargetKind:
-        """Class labels."""
-        return TargetKind.LABELS
-
-    def objective(self, scope: Scope, prediction: Tensor) -> sp.Expr:
-        """Pick each example's log-probability at its label."""
-        y, n = _labels(self, scope, prediction)
-        return self.reduced(scope, prediction[n, y[n]], (n,), sign=-1, count=prediction.shape[0])
-
-
-@LOSSES.add
-@dataclass(frozen=True, kw_only=True)
-class CrossEntropyLoss(Loss):
-    """Softmax, then -Σ y·log p; the mean is over the examples.
-
-    Parameters
-    ----------
-    label_smoothing
-        ε in [0, 1]: targets are mixed with the uniform distribution, (1 - ε)·y + ε/K.
-    target
-        ``"indices"`` for a class number an example, ``"probabilities"`` for a
-        distribution an example. PyTorch tells them apart by the type of the array.
-    """
-
-    label_smoothing: float = 0.0
-    target: str = field(default="indices", metadata=OURS)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_range(self, "label_smoothing", 0, 1)
-        require_choice(self, "target", ("indices", "probabilities"))
-
-    @property
-    def target_kind(self) -> TargetKind:
-        """Class labels or a distribution."""
-        return TargetKind.LABELS if self.target == "indices" else TargetKind.DISTRIBUTION
-
-    def objective(self, scope: Scope, prediction: Tensor) -> sp.Expr:
-        """Define ``p = softmax(z)``, then the logarithm at the target."""
-        if self.target == "indices":
-            y, n = _labels(self, scope, prediction)
-            examples: tuple[sp.Idx, ...] = (n,)
-            p = scope.define("p", prediction.indices, Softmax().along(scope, prediction))
-            each = self._at_label(p, p[n, y[n]])
-        else:
-            _require_rank(self, prediction, (1, 2))
-            examples = prediction.indices[:-1]
-            y = _distribution(scope, prediction)
-            p = scope.define("p", prediction.indices, Softmax().along(scope, prediction))
-            each = self._at_distribution(p, y)
-        return self.reduced(scope, each, examples, sign=-1, count=_product(prediction.shape[:-1]))
-
-    def _at_label(self, p: Tensor, chosen: sp.Expr) -> sp.Expr:
-        if not self.label_smoothing:
-            return sp.log(chosen)
-        epsilon = exact(self.label_smoothing)
-        everywhere = sp.Sum(sp.log(p.element), p.indices[-1])
-        return (1 - epsilon) * sp.log(chosen) + epsilon / p.shape[-1] * everywhere
-
-    def _at_distribution(self, p: Tensor, y: Tensor) -> sp.Expr:
-        epsilon = exact(self.label_smoothing)
-        smoothed = (1 - epsilon) * y.element + epsilon / p.shape[-1]
-        return sp.Sum(smoothed * sp.log(p.element), p.indices[-1])
-
-
-def _labels(loss: Loss, scope: Scope, prediction: Tensor) -> tuple[Tensor, sp.Idx]:
-    _require_rank(loss, prediction, (2,))
-    n = prediction.indices[0]
-    return scope.target(n, domain=Domain.LABEL, classes=prediction.shape[-1]), n
-
-
-def _distribution(scope: Scope, prediction: Tensor) -> Tensor:
+def distribution(scope: Scope, prediction: Tensor, axis: int = -1) -> Tensor:
+    """Add a target of the prediction's shape, and the fact that it sums to 1 along an axis."""
     y = scope.target(*prediction.indices, domain=Domain.UNIT)
-    scope.facts.append(Fact(sp.Sum(y.element, y.indices[-1]), sp.Integer(1)))
+    scope.facts.append(Fact(sp.Sum(y.element, y.indices[axis]), sp.Integer(1)))
     return y
 
 
-def _require_rank(loss: Loss, prediction: Tensor, ranks: tuple[int, ...]) -> None:
-    if len(prediction.indices) in ranks:
-        return
-    raise ShapeError(
-        f"{loss} takes predictions of shape (examples, classes), "
-        f"{prediction.name!r} has shape {prediction.shape}",
-        where=str(prediction.element),
-        remedy="give the network one batch axis",
-    )
-
-
-def _sum(each: sp.Expr, indices: tuple[sp.Idx, ...]) -> sp.Expr:
+def sum_over(each: sp.Expr, indices: Indices) -> sp.Expr:
+    """A sum over several indices, or the summand if there are none."""
     # The innermost sum comes first in SymPy's limits.
     return sp.Sum(each, *reversed(indices)) if indices else each
 
 
-def _product(shape: tuple[sp.Expr, ...]) -> sp.Expr:
+def hinge(u: sp.Expr) -> sp.Expr:
+    """max(0, u), with slope 1 at 0: what PyTorch's losses do with a margin."""
+    return sp.Piecewise((u, u >= 0), (0, True))
+
+
+def product(shape: tuple[sp.Expr, ...]) -> sp.Expr:
+    """How many elements a shape has."""
     return sp.Mul(*shape)

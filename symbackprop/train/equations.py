@@ -308,6 +308,7 @@ _ALLOWED: dict[Domain, tuple[str, Callable[[Array], Array]]] = {
     Domain.REAL: ("a finite number", np.isfinite),
     Domain.POSITIVE: ("a positive number", lambda array: np.isfinite(array) & (array > 0)),
     Domain.UNIT: ("a number from 0 to 1", lambda array: (array >= 0) & (array <= 1)),
+    Domain.SIGN: ("1 or -1", lambda array: np.abs(array) == 1),
 }
 
 

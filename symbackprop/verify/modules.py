@@ -29,6 +29,8 @@ from symbackprop.library import (
     Residual,
     Sequential,
 )
+from symbackprop.library.classification import ClassLoss
+from symbackprop.library.pairs import VectorLoss
 from symbackprop.library.records import Record, exact
 from symbackprop.verify.exact import Sizes
 from symbackprop.verify.torch_reader import TorchReader
@@ -141,7 +143,10 @@ def built(record: Record) -> Any:
     name = type(record).__name__
     if not hasattr(torch.nn, name):
         raise NoOriginalError(name)
-    return getattr(torch.nn, name)(**record.torch_arguments())
+    arguments = record.torch_arguments()
+    if isinstance(arguments.get("weight"), tuple):
+        arguments["weight"] = torch.tensor(arguments["weight"], dtype=torch.float64)
+    return getattr(torch.nn, name)(**arguments)
 
 
 @built.register
@@ -259,6 +264,22 @@ def _with_derivative_of(formula: Any, value: Any) -> Any:
 def compared(loss: Loss, module: Any, prediction: Any, tensors: Mapping[str, Any]) -> Any:
     """What a loss's module makes of a prediction."""
     return module(prediction, *(tensors[name] for name in loss.operands))
+
+
+@compared.register
+def _(loss: ClassLoss, module: Any, prediction: Any, tensors: Mapping[str, Any]) -> Any:
+    y = tensors["y"]
+    if loss.dim is None:
+        return module(prediction, y)
+    # PyTorch's axis of the classes is the second.
+    of_classes = y.ndim == prediction.ndim
+    return module(prediction.movedim(loss.dim, 1), y.movedim(loss.dim, 1) if of_classes else y)
+
+
+@compared.register
+def _(loss: VectorLoss, module: Any, prediction: Any, tensors: Mapping[str, Any]) -> Any:
+    vectors = prediction.unbind(1) if loss.stacked else (prediction,)
+    return module(*vectors, *(tensors[name] for name in loss.operands))
 
 
 # --- what is given ----------------------------------------------------------------------

@@ -251,6 +251,8 @@ def _draw_tensor(
         assert tensor.classes is not None  # noqa: S101 (Tensor checks it)
         classes = extent_of(tensor.classes, sizes)
         return _filled(shape, lambda: int(rng.integers(classes)))
+    if tensor.domain is Domain.SIGN:
+        return _filled(shape, lambda: Fraction(1 if rng.integers(2) else -1))
     if tensor.domain is Domain.UNIT:
         return _filled(shape, lambda: Fraction(int(rng.integers(100, _GRID - 100)), _GRID))
     if tensor.domain is Domain.POSITIVE or tensor.role is Role.HYPERPARAMETER:
