@@ -39,6 +39,72 @@ def system(equations: Sequence[sb.Equation], tensors: Sequence[sb.Tensor]) -> Wr
     return sb.System(equations, tensors, minimize="L"), wanted
 
 
+def nielsen() -> Written:
+    """A: two layers, with the activation and the cost left open."""
+    sigma, cost = sp.Function("sigma", real=True), sp.Function("c", real=True)
+    x, a1, a2 = sb.input("x", n, d), sb.Tensor("a1", (n, j)), sb.Tensor("a2", (n, e))
+    w1, w2 = sb.parameter("W1", j, d), sb.parameter("W2", e, j)
+    b1, b2 = sb.parameter("b1", j), sb.parameter("b2", e)
+    z1 = sb.Tensor("z1", (n, j), error_symbol=r"\delta^{(1)}")
+    z2 = sb.Tensor("z2", (n, e), error_symbol=r"\delta^{(2)}")
+    equations = [
+        sb.Equation(z1, sp.Sum(x[n, d] * w1[j, d], d) + b1[j]),
+        sb.Equation(a1, sigma(z1[n, j])),
+        sb.Equation(z2, sp.Sum(a1[n, j] * w2[e, j], j) + b2[e]),
+        sb.Equation(a2, sigma(z2[n, e])),
+        sb.Equation(L, sp.Sum(cost(a2[n, e]), n, e)),
+    ]
+    return sb.System(equations, [x, w1, b1, w2, b2, z1, z2], minimize="L"), ["W1", "b1", "W2", "b2"]
+
+
+def softmax_regression() -> Written:
+    """C: labels, and half of lambda times the squared weights."""
+    x, w, b = sb.input("x", n, d), sb.parameter("W", e, d), sb.parameter("b", e)
+    y, strength = sb.target("y", n, domain="label", classes=E), sb.hyperparameter("lambda")
+    z, p, g = sb.Tensor("z", (n, e)), sb.Tensor("p", (n, e)), sb.index("g", E)
+    loss = -sp.Sum(sp.log(p[n, y[n]]), n) / N
+    equations = [
+        sb.Equation(z, sp.Sum(x[n, d] * w[e, d], d) + b[e]),
+        sb.Equation(p, sp.exp(z[n, e]) / sp.Sum(sp.exp(z[n, g]), g)),
+        sb.Equation(L, loss + strength[()] / 2 * sp.Sum(w[e, d] ** 2, e, d)),
+    ]
+    return sb.System(equations, [x, y, w, b, strength], minimize="L"), ["W", "b"]
+
+
+def relu_neuron() -> Written:
+    """E: one neuron, its mean squared error."""
+    x, w, b, y = sb.input("x", n, d), sb.parameter("w", d), sb.parameter("b"), sb.target("y", n)
+    z, error = sb.Tensor("z", (n,)), sb.Tensor("e", (n,))
+    equations = [
+        sb.Equation(z, sp.Sum(w[d] * x[n, d], d) + b[()]),
+        sb.Equation(error, sb.relu(z[n]) - y[n]),
+        sb.Equation(L, sp.Sum(error[n] ** 2, n) / N),
+    ]
+    return sb.System(equations, [x, y, w, b], minimize="L"), ["w", "b"]
+
+
+def penalised_network() -> Written:
+    """F: H = relu(XW1), U = HW2, a given gradient of U, and lambda times squared weights."""
+    x, w1, w2 = sb.input("X", n, d), sb.parameter("W1", d, j), sb.parameter("W2", j, e)
+    z, hidden, out = sb.Tensor("Z", (n, j)), sb.Tensor("H", (n, j)), sb.Tensor("U", (n, e))
+    strength, given = sb.hyperparameter("lambda"), upstream(out)
+    squares = sp.Sum(w1[d, j] ** 2, d, j) + sp.Sum(w2[j, e] ** 2, j, e)
+    equations = [
+        sb.Equation(z, sp.Sum(x[n, d] * w1[d, j], d)),
+        sb.Equation(hidden, sb.relu(z[n, j])),
+        sb.Equation(out, sp.Sum(hidden[n, j] * w2[j, e], j)),
+        sb.Equation(L, sp.Sum(given[n, e] * out[n, e], n, e) + strength[()] * squares),
+    ]
+    return sb.System(equations, [x, w1, w2, given, strength], minimize="L"), ["W1", "W2"]
+
+
+def product() -> Written:
+    """F: the operation AB; its gradients are GBᵀ and AᵀG."""
+    a, b, c_ = sb.parameter("A", n, d), sb.parameter("B", d, e), sb.Tensor("C", (n, e))
+    equations = [sb.Equation(c_, sp.Sum(a[n, d] * b[d, e], d)), summed(c_)]
+    return system(equations, [a, b, upstream(c_)])
+
+
 def linear_rnn() -> Written:
     """G: backpropagation through time, for one example, its state linear."""
     x, h0, y = sb.input("x", t, d), sb.input("h0", j), sb.target("y", t, q)
@@ -254,6 +320,11 @@ def block() -> Written:
 
 #: By name, the letter of ACCEPTANCE's derivation first where it has one.
 SYSTEMS: dict[str, Callable[[], Written]] = {
+    "a_nielsen": nielsen,
+    "c_softmax_regression": softmax_regression,
+    "e_relu_neuron": relu_neuron,
+    "f_penalised_network": penalised_network,
+    "f_product": product,
     "c_batch_norm": batch_norm,
     "d_bessel_norm": bessel_norm,
     "g_linear_rnn": linear_rnn,
@@ -268,6 +339,54 @@ SYSTEMS: dict[str, Callable[[], Written]] = {
     "block": block,
     "flattened": flattened,
     "max_pool": max_pool,
+}
+
+
+def quadratic() -> sb.System:
+    """M: xᵀAx."""
+    m = sb.index("m", D)
+    a, x = sb.input("A", d, m), sb.parameter("x", d)
+    return sb.System([sb.Equation(L, sp.Sum(x[d] * a[d, m] * x[m], d, m))], [a, x], minimize="L")
+
+
+def logistic_regression() -> sb.System:
+    """M: Xᵀ diag(s(1 - s)) X."""
+    x, w, y = sb.input("X", n, d), sb.parameter("w", d), sb.target("y", n, domain="unit")
+    z, p = sb.Tensor("z", (n,)), sb.Tensor("s", (n,))
+    likelihood = y[n] * sp.log(p[n]) + (1 - y[n]) * sp.log(1 - p[n])
+    equations = [
+        sb.Equation(z, sp.Sum(x[n, d] * w[d], d)),
+        sb.Equation(p, sb.sigmoid(z[n])),
+        sb.Equation(L, -sp.Sum(likelihood, n)),
+    ]
+    return sb.System(equations, [x, w, y], minimize="L")
+
+
+def factorisation() -> sb.System:
+    """M: ‖T - UVᵀ‖² in U."""
+    whole, u, v = sb.input("T", n, d), sb.parameter("U", n, q), sb.parameter("V", d, q)
+    residual = whole[n, d] - sp.Sum(u[n, q] * v[d, q], q)
+    equations = [sb.Equation(L, sp.Sum(residual**2, n, d))]
+    return sb.System(equations, [whole, u, v], minimize="L")
+
+
+def softmax_cross_entropy() -> sb.System:
+    """M: diag(p) - ppᵀ, of one example."""
+    z, p, y, g = sb.parameter("z", e), sb.Tensor("p", (e,)), sb.target("y", e), sb.index("g", E)
+    equations = [
+        sb.Equation(p, sp.exp(z[e]) / sp.Sum(sp.exp(z[g]), g)),
+        sb.Equation(L, -sp.Sum(y[e] * sp.log(p[e]), e)),
+    ]
+    fact = sb.Fact(sp.Sum(y[e], e), 1)
+    return sb.System(equations, [z, y], minimize="L", facts=[fact])
+
+
+#: By name: a system, and the parameter by which its Hessian is taken.
+SECOND_ORDER: dict[str, tuple[Callable[[], sb.System], str]] = {
+    "m_quadratic_form": (quadratic, "x"),
+    "m_logistic_regression": (logistic_regression, "w"),
+    "m_factorisation": (factorisation, "U"),
+    "m_softmax_cross_entropy": (softmax_cross_entropy, "z"),
 }
 #: Sizes that are different primes, in which the systems are evaluated.
 EXTENTS = {N: 2, T: 3, D: 5, E: 7, H: 3, W: 5, V: 11, A: 2}

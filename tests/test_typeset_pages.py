@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 from balanced import check_latex
-from page_systems import SYSTEMS
+from page_systems import SECOND_ORDER, SYSTEMS
 
-from symbackprop.calculus import derive_backward
+from symbackprop.calculus import Backward, derive_backward, derive_hessian
 from symbackprop.typeset import latex_derivation, text_derivation
 
 PARTS = {
@@ -26,9 +26,7 @@ def parts(pages: dict[str, str], mark: str) -> str:
     return "\n\n".join(f"{mark} {head}\n\n{page}" for head, page in shown.items())
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
-def test_a_known_derivation_on_paper(golden, name: str) -> None:
-    backward = derive_backward(*SYSTEMS[name]())
+def check_pages(golden, name: str, backward: Backward) -> None:
     texts, latexes = {}, {}
     for head, (notation, convention) in PARTS.items():
         texts[head] = text_derivation(backward, notation, "key", convention)
@@ -36,6 +34,17 @@ def test_a_known_derivation_on_paper(golden, name: str) -> None:
         check_latex(latexes[head])
     golden(f"typeset/{name}.txt", parts(texts, "#"))
     golden(f"typeset/{name}.tex", parts(latexes, "%"))
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_known_derivation_on_paper(golden, name: str) -> None:
+    check_pages(golden, name, derive_backward(*SYSTEMS[name]()))
+
+
+@pytest.mark.parametrize("name", SECOND_ORDER)
+def test_a_known_hessian_on_paper(golden, name: str) -> None:
+    make, wrt = SECOND_ORDER[name]
+    check_pages(golden, name, derive_hessian(make(), wrt))
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
