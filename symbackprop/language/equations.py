@@ -42,7 +42,7 @@ class BaseCase:
     rhs: sp.Expr
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rhs", _expression(self.rhs, f"{self.lhs} = {self.rhs}"))
+        object.__setattr__(self, "rhs", _expression(self, self.rhs))
         places = self.lhs.indices if isinstance(self.lhs, sp.Indexed) else ()
         if len([p for p in places if is_fixed(p)]) != 1 or len(self.indices) != len(places) - 1:
             raise EquationError(
@@ -50,8 +50,8 @@ class BaseCase:
                 where=str(self),
                 remedy="write it as h[-1, n, d] = …, with an index for every other axis",
             )
-        _check_distinct(self.indices, str(self))
-        _check_bound(self.rhs, self.indices, str(self))
+        _check_distinct(self)
+        _check_bound(self)
 
     @property
     def name(self) -> str:
@@ -108,9 +108,9 @@ class Equation:
         if isinstance(self.lhs, Tensor):
             object.__setattr__(self, "lhs", self.lhs.element)
         object.__setattr__(self, "base", tuple(self.base))
-        object.__setattr__(self, "rhs", _expression(self.rhs, f"{self.lhs} = {self.rhs}"))
+        object.__setattr__(self, "rhs", _expression(self, self.rhs))
         self._check_left()
-        _check_bound(self.rhs, self.indices, str(self))
+        _check_bound(self)
         for number, case in enumerate(self.base):
             self._check_base(case, self.base[:number])
 
@@ -130,7 +130,7 @@ class Equation:
                 remedy='make them with sb.index("n", "N"); what is at a position outside '
                 "the range is a base case",
             )
-        _check_distinct(self.indices, str(self))
+        _check_distinct(self)
 
     def _check_base(self, case: BaseCase, earlier: tuple[BaseCase, ...]) -> None:
         if case.name != self.name or len(case.indices) != len(self.indices) - 1:
@@ -195,33 +195,33 @@ class Fact:
 
     def __post_init__(self) -> None:
         for name in ("left", "right"):
-            object.__setattr__(self, name, _expression(getattr(self, name), str(self)))
+            object.__setattr__(self, name, _expression(self, getattr(self, name)))
 
     def __str__(self) -> str:
         return f"{self.left} = {self.right}"
 
 
-def _check_distinct(indices: tuple[sp.Idx, ...], where: str) -> None:
-    if len(set(indices)) != len(indices):
+def _check_distinct(equation: Equation | BaseCase) -> None:
+    if len(set(equation.indices)) != len(equation.indices):
         raise EquationError(
             "an index occurs twice on the left side",
-            where=where,
+            where=str(equation),
             remedy="use a different index for each axis",
         )
 
 
-def _check_bound(expr: sp.Expr, bound: tuple[sp.Idx, ...], where: str) -> None:
-    unbound = free_indices(expr) - set(bound)
+def _check_bound(equation: Equation | BaseCase) -> None:
+    unbound = free_indices(equation.rhs) - set(equation.indices)
     if unbound:
         names = ", ".join(sorted(str(idx.label) for idx in unbound))
         raise EquationError(
             f"index {names} of the right side is not bound",
-            where=where,
+            where=str(equation),
             remedy="sum over it, or write it on the left",
         )
 
 
-def _expression(value: Any, where: str) -> sp.Expr:
+def _expression(within: Any, value: Any) -> sp.Expr:
     """A side of an equation; text is never read as one."""
     if isinstance(value, Tensor):
         return value.element
@@ -232,7 +232,7 @@ def _expression(value: Any, where: str) -> sp.Expr:
     if not isinstance(expr, sp.Expr):
         raise EquationError(
             f"{value!r} is not a SymPy expression",
-            where=where,
+            where=str(within),
             remedy="write it with elements of tensors, such as w[i]*x[n, i] + b[()]",
         )
     return expr

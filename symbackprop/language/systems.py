@@ -78,9 +78,9 @@ class System:
         self._base = {equation.name: equation.base for equation in given}
         for equation in given:
             for expr in equation.expressions:
-                self._check_expression(expr, str(equation))
+                self._check_expression(expr, equation)
         for fact in self.facts:
-            self._check_expression(fact.left, str(fact))
+            self._check_expression(fact.left, fact)
         self.groups: tuple[Group, ...] = grouped(given)
         self.equations: tuple[Equation, ...] = tuple(e for g in self.groups for e in g.equations)
         self._check_objective()
@@ -201,7 +201,7 @@ class System:
                     remedy="let the next value have the shape of the one before",
                 )
 
-    def _check_expression(self, expr: sp.Expr, where: str) -> None:
+    def _check_expression(self, expr: sp.Expr, where: Equation | Fact) -> None:
         infinite = allowed = 0
         for node in sp.preorder_traversal(expr):
             infinite += node in _INFINITE
@@ -209,7 +209,7 @@ class System:
             if isinstance(node, sp.Function | sp.Pow) and not _known(node):
                 raise EquationError(
                     f"{node.func.__name__} is not a function this language knows",
-                    where=where,
+                    where=str(where),
                     remedy="use one of symbackprop.PRIMITIVES, or sympy.Function('f') "
                     "for a function left unspecified",
                 )
@@ -221,29 +221,29 @@ class System:
         if infinite > allowed:
             raise EquationError(
                 "∞ is not a number to compute with",
-                where=where,
+                where=str(where),
                 remedy="±∞ may be a case of a selection: "
                 "sp.Piecewise((z[n, k], condition), (-sp.oo, True))",
             )
         for element in elements(expr):
             self._check_element(element, where)
 
-    def _check_element(self, element: sp.Expr, where: str) -> None:
+    def _check_element(self, element: sp.Expr, where: Equation | Fact) -> None:
         name = element_name(element)
         if name not in self.tensors:
-            raise UnknownNameError("tensor", name, self.tensors, where=where)
+            raise UnknownNameError("tensor", name, self.tensors, where=str(where))
         tensor = self.tensors[name]
         places = tuple(element.indices) if isinstance(element, sp.Indexed) else ()
         if len(places) != len(tensor.shape):
             raise ShapeError(
                 f"{name!r} has {len(tensor.shape)} axes, not {len(places)}",
-                where=where,
+                where=str(where),
                 remedy=f"write it as {tensor.element}",
             )
         if (element.base if places else element) != tensor.symbol:
             raise EquationError(
                 f"{name!r} was written as a different SymPy object than the declared tensor",
-                where=where,
+                where=str(where),
                 remedy=f"write {name}[…] with the tensor that was declared",
             )
         for axis, (place, extent) in enumerate(zip(places, tensor.shape, strict=True)):
@@ -255,12 +255,12 @@ class System:
         cases: tuple[BaseCase, ...] = self._base.get(name, ()) if is_fixed(place) else ()
         return any(case.axis == axis and same_position(case.position, place) for case in cases)
 
-    def _check_place(self, place: Any, extent: sp.Expr, axis: str, where: str) -> None:
+    def _check_place(self, place: Any, extent: sp.Expr, axis: str, where: Equation | Fact) -> None:
         if isinstance(place, sp.Idx):
             if size_of(place) != extent:
                 raise ShapeError(
                     f"{axis} has size {extent}, but index {place.label} runs over {size_of(place)}",
-                    where=where,
+                    where=str(where),
                     remedy="make the sizes agree, or use another index",
                 )
         elif isinstance(place, sp.Indexed) and element_name(place) in self.tensors:
@@ -269,7 +269,7 @@ class System:
                 raise ShapeError(
                     f"{axis} has size {extent}, but is selected by {place}, "
                     f"which does not hold labels of {extent} classes",
-                    where=where,
+                    where=str(where),
                     remedy=f"declare {labels.name!r} with domain='label' and classes={extent}",
                 )
         else:
@@ -277,17 +277,17 @@ class System:
             if is_fixed(place) and is_outside(place, extent):
                 raise ShapeError(
                     f"{axis} has size {extent}, position {place} is outside it",
-                    where=where,
+                    where=str(where),
                     remedy=f"use a position from 0 to {extent - 1}, or give a base case",
                 )
 
-    def _check_form(self, place: Any, what: str, where: str) -> None:
+    def _check_form(self, place: Any, what: str, where: Equation | Fact) -> None:
         """Make sure that a place is affine, or a label."""
         if isinstance(place, sp.Indexed) or self._is_label(place) or affine_form(place):
             return
         raise ShapeError(
             f"{what} is at {place}",
-            where=where,
+            where=str(where),
             remedy="a position is an index, a label, or an affine expression of indices with "
             "coefficients that are whole numbers or sizes, such as 2*p + u - 1",
         )
@@ -303,26 +303,26 @@ def _known(node: sp.Expr) -> bool:
     return primitive_of(node) is not None
 
 
-def _check_limits(node: sp.Expr, where: str) -> None:
+def _check_limits(node: sp.Expr, where: Equation | Fact) -> None:
     bound = [limit[0] for limit in node.limits]
     again = [idx for idx in bound if bound.count(idx) > 1 or _binds(node.function, idx)]
     if again:
         raise EquationError(
             f"index {again[0].label} is summed over twice, one sum inside the other",
-            where=where,
+            where=str(where),
             remedy="use another letter for the inner sum",
         )
     for idx, lower, upper in node.limits:
         if not isinstance(idx, sp.Idx):
             raise EquationError(
                 f"the sum runs over {idx}, which is not an index",
-                where=where,
+                where=str(where),
                 remedy='make it with sb.index("i", size)',
             )
         if lower != 0 or upper + 1 != size_of(idx):
             raise ShapeError(
                 f"the sum over {idx.label} runs from {lower} to {upper}, not over all of it",
-                where=where,
+                where=str(where),
                 remedy=f"write Sum(…, {idx.label}) to sum over 0 … {size_of(idx)}-1",
             )
 

@@ -179,7 +179,7 @@ class Evaluator:
 
     def at(self, expr: sp.Expr, places: Mapping[sp.Idx, int]) -> Any:
         """The value of an expression whose free indices have the given values."""
-        return self._of(expr, tuple(places))(tuple(places.values()))
+        return self.function(expr, tuple(places))(tuple(places.values()))
 
     def run(
         self,
@@ -219,7 +219,7 @@ class Evaluator:
     def _fill_base(self, equation: Equation, wanted: Collection[Position] | None) -> None:
         table = self._growing[equation.name]
         for case in equation.base:
-            value = self._of(case.rhs, case.indices)
+            value = self.function(case.rhs, case.indices)
             fixed = self.extent(case.position)
             axes = [range(n) for n in table.shape]
             axes[case.axis] = range(fixed, fixed + 1)
@@ -232,7 +232,7 @@ class Evaluator:
         self, group: Group, positions: Mapping[str, Collection[Position]] | None
     ) -> Iterator[tuple[str, Callable[[Position], Any], Position]]:
         """The elements in an order of computation, each with what computes its value."""
-        values = [self._of(equation.rhs, equation.indices) for equation in group.equations]
+        values = [self.function(equation.rhs, equation.indices) for equation in group.equations]
         tables = [self._growing[equation.name] for equation in group.equations]
         wanted: list[Iterable[Position]] = [
             product(*map(range, table.shape)) if positions is None else positions.get(e.name, ())
@@ -252,7 +252,7 @@ class Evaluator:
             for equation, value, places in zip(group.equations, values, by_step, strict=True):
                 yield from ((equation.name, value, p) for p in places.get(step, ()))
 
-    def _of(self, expr: sp.Expr, indices: Sequence[sp.Idx]) -> Callable[[Position], Any]:
+    def function(self, expr: sp.Expr, indices: Sequence[sp.Idx]) -> Callable[[Position], Any]:
         """The value of an expression as a function of the values of its free indices."""
         self._slots = len(indices)
         reader = self._read(expr, {idx: slot for slot, idx in enumerate(indices)})
@@ -286,8 +286,8 @@ class Evaluator:
         if expr in self._sizes:
             extent = self._sizes[expr]
             return lambda _: extent
-        value = self._fields[expr.name][()]
-        return lambda _: value
+        field = self._fields[expr.name]
+        return lambda _: field[()]
 
     def _element(self, expr: Any, scope: Scope) -> Reader:
         name = element_name(expr)
