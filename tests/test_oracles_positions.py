@@ -368,7 +368,7 @@ def test_a_position_that_is_off_by_one_is_seen(meaning, by, read):
     element = next(
         element
         for element in backward.gradients[by].rhs.atoms(sp.Indexed)
-        if str(element.base) == read and element.atoms(sp.Add)
+        if str(element.base) == read and any(place.is_Add for place in element.indices)
     )
     places = [place if isinstance(place, sp.Idx) else place + 1 for place in element.indices]
     wrong = mistaken(backward, by, element, element.base[tuple(places)])
