@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
+from forms import Form
 
 import symbackprop as sb
 from symbackprop.calculus import derive_backward
-from symbackprop.compile import BACKENDS, compile_backward
+from symbackprop.compile import BACKENDS, compile_backward, compile_equations, emit_module
 from symbackprop.language import (
     BaseCase,
     Equation,
@@ -278,3 +279,37 @@ def test_loss_and_gradients_are_those_of_autograd(name: str, steps: int, backend
             gradient, leaves[key].grad, rtol=1e-10, atol=1e-12, err_msg=f"{key}\n{compiled.source}"
         )
     compiled.predict(values)
+
+
+# --- source -------------------------------------------------------------------------------
+
+
+@BOTH
+@pytest.mark.parametrize("name", ["simple_rnn", "lstm"])
+def test_a_recurrence_reads_as_an_engineer_would_write_it(
+    name: str, backend: str, golden: Callable[[str, str], None]
+) -> None:
+    backward = derive_backward(CASES[name].system)
+    golden(f"source/{name}_{backend}.py", emit_module(backward, backend).rstrip("\n"))
+
+
+def test_what_does_not_recur_is_computed_before_the_loop() -> None:
+    source = compile_backward(derive_backward(CASES["simple_rnn"].system)).source
+    loop = source.split("for t in range(T):\n")[1].splitlines()[0].strip()
+    assert loop == "h_[t + 1] = np.tanh(for_h[t] + h_[t] @ U.T)"
+    assert "for_h = x @ W.T + b" in source
+
+
+@BOTH
+def test_equations_without_an_objective_recur_too(backend: str) -> None:
+    """A plain equation with a base case is read at it: y[t-1] is 3 at the first step."""
+    y, z = intermediate("y", t), intermediate("z", t)
+    v = input("v", t)
+    equations = (
+        Equation(y.element, 2 * v[t], base=(BaseCase(y[-1], 3),)),
+        Equation(z.element, y[t - 1] + y[t + 1]),
+    )
+    compiled = compile_equations(Form((v,), equations).program, backend)
+    found = compiled({"v": np.arange(1.0, 5.0)})["z"]
+    np.testing.assert_array_equal(found, [3 + 4, 2 + 6, 4 + 8, 6])
+    np.testing.assert_array_equal(compiled({"v": np.ones(1)})["z"], [3])

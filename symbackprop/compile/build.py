@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from math import isinf
 
 from symbackprop.calculus.nodes import ONE, Extent, Index, whole
 from symbackprop.compile.plan import (
@@ -23,6 +24,7 @@ from symbackprop.compile.plan import (
     Spread,
     Value,
     Window,
+    walk,
 )
 
 ZERO = Constant(Fraction(0))
@@ -164,6 +166,15 @@ def is_trivial(value: Value) -> bool:
     return False
 
 
+def storage_order(value: Value, wanted: Sequence[Index]) -> tuple[Index, ...]:
+    """The order of axes in which a value is kept: as what it is made of has them."""
+    own = set(value.axes)
+    leaves = [inner.axes for inner in walk(value) if isinstance(inner, Load)]
+    fullest = max(leaves, key=lambda axes: len(own.intersection(axes)), default=())
+    order = dict.fromkeys((*fullest, *wanted, *value.axes))
+    return tuple(axis for axis in order if axis in own)
+
+
 # --- selections ---------------------------------------------------------------------------
 
 
@@ -180,12 +191,29 @@ def select(condition: Value, yes: Value, no: Value) -> Value:
             opposite = [add([negative(s) for s in _summands(b)]) for b in branches]
             return negative(Map("select", [condition, *opposite]))
         return Map("select", [condition, *branches])
-    # Between plain numbers nothing can leak, and a `where` of them would not have the
+    if not condition.host and (_is_infinite(yes) or _is_infinite(no)):
+        # 0·∞ is no number; of what is finite an array is made, for its dtype.
+        if _is_infinite(no):
+            return Map("select", [condition, _where(condition, yes), no])
+        return Map("select", [condition, yes, _where(complement(condition), no)])
+    # Between plain finite numbers nothing can leak, and a `where` of them would not have the
     # dtype of the arrays.
     chosen = [product([yes, Map("number", [condition])])]
     if not is_zero(no):
         chosen.append(product([no, Map("number", [complement(condition)])]))
     return add(chosen)
+
+
+def _is_infinite(value: Value) -> bool:
+    inner = unsigned(value)
+    return isinstance(inner, Constant) and isinf(inner.value)
+
+
+def _where(condition: Value, value: Value) -> Value:
+    """An array that has a number where a condition holds."""
+    if is_zero(value):
+        return Map("number", [complement(condition)])
+    return product([value, Map("number", [condition])])
 
 
 def _has_minus(value: Value) -> bool:

@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import prod
+from typing import TypeAlias
 
 import sympy as sp
 
 from symbackprop.calculus.nodes import Index, whole
-from symbackprop.compile.build import is_trivial
+from symbackprop.compile.build import is_trivial, storage_order
 from symbackprop.compile.contraction import nominal
 from symbackprop.compile.plan import (
     Assignment,
+    Line,
     Load,
     Loop,
     Map,
@@ -36,6 +38,11 @@ from symbackprop.compile.plan import (
 )
 from symbackprop.errors import CompileError
 
+#: Gives a name for a value: one that says what it is, or else that what it is for.
+Naming: TypeAlias = Callable[[Value, str], str]
+#: By pattern, the name a value is kept under, and its places among the pattern's axes.
+Kept: TypeAlias = dict[str, tuple[str, tuple[int, ...]]]
+
 
 class Stepping:
     """Turns the lines of a loop into what one step computes.
@@ -46,17 +53,19 @@ class Stepping:
         Its lines still have the loop's index as an axis.
     name
         Gives a new name for a value that is computed before the loop.
+    kept
+        What earlier loops had computed before them; this one's is added.
     """
 
-    def __init__(self, loop: Loop, name: Callable[[Value], str]) -> None:
+    def __init__(self, loop: Loop, name: Naming, kept: Kept) -> None:
         self._loop = loop
         self._name = name
+        self._kept = kept
         self._arrays = {n: array for array in loop.arrays for n in (array.tensor, array.name)}
-        self._kept: dict[str, tuple[str, tuple[int, ...]]] = {}
         #: The most elements that a value computed before the loop may have.
         self._most = 0
-        #: The axes of the line that is being looked at.
-        self._axes: tuple[Index, ...] = ()
+        #: The line that is being looked at.
+        self._line = loop.lines[0]
         #: What is computed before the loop.
         self.before: list[Assignment] = []
 
@@ -64,7 +73,7 @@ class Stepping:
         """The loop with every line as it is at one step."""
         lines: list[Assignment] = []
         for line in self._loop.lines:
-            self._axes = line.axes
+            self._line = line
             self._most = _elements(line.axes)
             axes = tuple(axis for axis in line.axes if axis != self._loop.index)
             lines.append(replace(line, axes=axes, value=self._step(line.value)))
@@ -139,9 +148,8 @@ class Stepping:
 
     def _computed_before(self, value: Value) -> Load:
         if value.pattern not in self._kept:
-            order = (*self._axes, *value.axes)
-            axes = tuple(dict.fromkeys(axis for axis in order if axis in value.axes))
-            name = self._name(value)
+            axes = storage_order(value, self._line.axes)
+            name = self._name(value, f"for_{self._line.name}")
             self._kept[value.pattern] = name, tuple(value.axes.index(axis) for axis in axes)
             self.before.append(Assignment(name, axes, value, self._loop.origin))
         name, places = self._kept[value.pattern]
@@ -189,9 +197,7 @@ def _elements(axes: Sequence[Index]) -> int:
     return prod(nominal(axis.size) for axis in axes)
 
 
-def stepped(
-    lines: Sequence[Assignment | Loop], name: Callable[[Value], str]
-) -> Iterator[Assignment | Loop]:
+def stepped(lines: Sequence[Line], name: Naming) -> Iterator[Line]:
     """The lines with each loop as one step of it, after what is computed before.
 
     Parameters
@@ -201,9 +207,10 @@ def stepped(
     name
         Gives a new name for a value.
     """
+    kept: Kept = {}
     for line in lines:
         if isinstance(line, Loop):
-            stepping = Stepping(line, name)
+            stepping = Stepping(line, name, kept)
             loop = stepping.run()
             yield from stepping.before
             yield loop

@@ -258,7 +258,8 @@ class Lowering:
         """A product part of which is put somewhere; None of any other."""
         shapes = {name: tensor.shape for name, tensor in self._tensors.items()}
         fixed = frozenset(() if self.running is None else (self.running,))
-        product = reread(product, shapes, fixed, self._stores)
+        beginnings = {name: store.axis for name, store in self._stores.items() if store.cases}
+        product = reread(product, shapes, fixed, beginnings)
         targets = solved(product, fixed)
         if not targets:
             return None

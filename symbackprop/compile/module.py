@@ -307,8 +307,6 @@ class _FunctionWriter:
             equation, self._plan.program.tensors, objective=self._function.objective
         )
         yield f"# {_printable_comment(text)}"
-        for case in equation.base:
-            yield f"# {_printable_comment(str(case))}"
 
     # --- loops ----------------------------------------------------------------------
 

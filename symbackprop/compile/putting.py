@@ -97,7 +97,7 @@ def reread(
     product: Product,
     shapes: Mapping[str, Sequence[sp.Expr]],
     fixed: Collection[Index],
-    whole_tensors: Collection[str],
+    beginnings: Mapping[str, int],
 ) -> Product:
     """Elements at affine places as deltas over the axis, where that makes the product smaller.
 
@@ -109,27 +109,32 @@ def reread(
         The sizes of every tensor's axes.
     fixed
         Free indices that nothing is put along.
-    whole_tensors
-        The tensors that need not be 0 outside their range.
+    beginnings
+        By name, the axis along which a tensor need not be 0 outside its range.
     """
     factors: dict[Node, Fraction] = {}
     indices = list(product.indices)
+    own_of: dict[tuple[Place, sp.Expr], Index] = {}
     for base, exponent in product.factors.items():
         factors[base] = exponent
-        if not isinstance(base, Access) or exponent != 1 or base.name in whole_tensors:
+        if not isinstance(base, Access) or exponent != 1:
             continue
         found = {
             axis: solution
             for axis, extent in enumerate(shapes[base.name])
-            if (solution := _axis_solution(base.places[axis], extent, indices, fixed))
+            if axis != beginnings.get(base.name)
+            and (solution := _axis_solution(base.places[axis], extent, indices, fixed))
         }
         if not found or not _is_cheaper(base, list(found.values()), product):
             continue
         del factors[base]
         places = list(base.places)
-        for axis, (own, _, _) in found.items():
-            indices.append(own)
-            factors[Delta(own, places[axis])] = Fraction(1)
+        for axis, (new, _, _) in found.items():
+            # What stands at the same place has the same index.
+            own = own_of.setdefault((places[axis], shapes[base.name][axis]), new)
+            if own is new:
+                indices.append(own)
+                factors[Delta(own, places[axis])] = Fraction(1)
             places[axis] = own
         factors[Access(base.name, tuple(places))] = exponent
     return Product(factors, tuple(indices), product.coefficient)

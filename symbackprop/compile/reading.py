@@ -210,7 +210,8 @@ class Reading(ABC):
         ]
         self.requirements.helpers[self._backend.put] = None
         self.requirements.modules.add("itertools")
-        return Code(f"_put({', '.join([argument.text, *entries])})", axes=axes)
+        parts = (argument.text, *entries)
+        return Code(f"_put({', '.join(parts)})", axes=axes, call=("_put", *parts))
 
     def _join(self, value: Join, want: Axes) -> Code:
         axes = ordered(value.axes, want)

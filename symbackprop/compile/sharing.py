@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 
 from symbackprop.calculus.nodes import Index
-from symbackprop.compile.build import is_trivial
+from symbackprop.compile.build import is_trivial, storage_order
 from symbackprop.compile.plan import (
     Assignment,
     Constant,
@@ -15,6 +16,7 @@ from symbackprop.compile.plan import (
     Load,
     Loop,
     Map,
+    Put,
     Reduce,
     Value,
     Window,
@@ -37,9 +39,12 @@ class Names:
     def __init__(self, taken: Iterable[str]) -> None:
         self._taken = set(taken)
 
-    def of(self, value: Value) -> str:
-        """A name that says what the value is, where that is short."""
-        name = _description(value)
+    def of(self, value: Value, purpose: str = "") -> str:
+        """A name that says what the value is, where that is short, or else what it is for."""
+        return self.free(_description(value) or purpose)
+
+    def free(self, name: str) -> str:
+        """The wish, or one like it that is free; a letter with a number for none."""
         number = 1
         candidate = name or "t1"
         while candidate in self._taken:
@@ -100,15 +105,31 @@ class _Sharing:
             name, places = self.kept[value.pattern]
             return Load(name, tuple(value.axes[place] for place in places), value.host)
         children = [self._replaced(child, line, before) for child in value.children]
+        if isinstance(value, Put):
+            children = [self._named(value, children[0], line, before)]
         rebuilt = value.with_children(children) if children else value
         if is_line or self.uses[value.pattern] == 1 or is_trivial(value):
             return rebuilt
         name = self.names.of(value)
-        order = value.axes if isinstance(value, Load) else (*line.axes, *value.axes)
-        axes = tuple(dict.fromkeys(axis for axis in order if axis in value.axes))
+        axes = storage_order(value, line.axes)
         before.append(Assignment(name, axes, rebuilt, line.origin))
         self._keep(name, axes, value)
         return Load(name, axes, value.host)
+
+    def _named(
+        self, put: Put, argument: Value, line: Assignment, before: list[Assignment]
+    ) -> Value:
+        """What is added up at windows, under a name of its own: it takes a line to say."""
+        targets = dict(put.targets)
+        windows = targets.values()
+        if isinstance(argument, Load) or all(len(w.steps) == 1 or w.is_split for w in windows):
+            return argument
+        moved = (targets[axis].axes if axis in targets else (axis,) for axis in line.axes)
+        order = (*chain.from_iterable(moved), *argument.axes)
+        axes = tuple(dict.fromkeys(axis for axis in order if axis in argument.axes))
+        name = self.names.free(f"{line.name}_windows")
+        before.append(Assignment(name, axes, argument, line.origin))
+        return Load(name, axes)
 
 
 def _description(value: Value) -> str:
@@ -119,9 +140,11 @@ def _description(value: Value) -> str:
 
 def _described(value: Value) -> str:
     if isinstance(value, Load):
-        seen = any(isinstance(place, Window) for place in value.places)
+        windows = [place for place in value.places if isinstance(place, Window)]
         name = value.name.rstrip("~")
-        return name if value.plain else f"{name}_windows" if seen else f"picked_{name}"
+        if windows:
+            return f"{name}_{'part' if all(w.is_slice for w in windows) else 'windows'}"
+        return name if value.plain else f"picked_{name}"
     if isinstance(value, Reduce):
         inner = _described(value.argument)
         return inner and (f"{inner}_max" if value.kind == "max" else f"sum_{inner}")
@@ -137,6 +160,8 @@ def _described_map(value: Map) -> str:
     if operation in ("add", "neg"):
         return _difference(value) if operation == "add" else ""
     inner = _described(first)
+    if operation == "number":
+        return inner or "mask"
     if not inner or operation in ("mul", "div", "select", "and"):
         return ""
     if operation == "pow":
