@@ -33,6 +33,7 @@ test: $(VENV)/.installed-dev
 
 benchmark: $(VENV)/.installed
 	$(BIN)/python benchmarks/benchmark.py
+	$(BIN)/python benchmarks/derivation.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
