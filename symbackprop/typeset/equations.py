@@ -168,7 +168,7 @@ class EquationWriter:
         self.notation = notation
         self.convention = convention
         self.context = Context(tensors, objective)
-        self._slices = slices
+        self._page = None if slices is None else self._layout_of(slices)
         self._forms: dict[Equation, MatrixEquation | None] = {}
 
     def sides(self, equation: Equation) -> tuple[Formula, ...]:
@@ -217,9 +217,13 @@ class EquationWriter:
 
     def _layout(self, equation: Equation) -> Layout:
         """How the axes of an equation's tensors are shown."""
-        tensors = self.context.tensors
-        slices = steps_of(equation, tensors) if self._slices is None else self._slices
-        flipped = batch_sizes(tensors, slices) if self.convention == "column" else frozenset()
+        if self._page is not None:
+            return self._page
+        return self._layout_of(steps_of(equation, self.context.tensors))
+
+    def _layout_of(self, slices: frozenset[sp.Expr]) -> Layout:
+        column = self.convention == "column"
+        flipped = batch_sizes(self.context.tensors, slices) if column else frozenset()
         return Layout(flipped, slices)
 
     def left(self, lhs: sp.Expr) -> tuple[Formula, ...]:

@@ -52,7 +52,10 @@ class Context:
     def __post_init__(self) -> None:
         # Contexts made from this one share the table.
         if not self._places:
-            places = {name: place for place, name in enumerate(self.tensors)}
+            # A derivative stands where the tensor stands that it is taken by.
+            order = {name: place for place, name in enumerate(self.tensors)}
+            primals = {name: tensor.adjoint_of or name for name, tensor in self.tensors.items()}
+            places = {name: order.get(primals[name], place) for name, place in order.items()}
             object.__setattr__(self, "_places", places)
 
     def binding(self, indices: Iterable[sp.Idx]) -> Context:

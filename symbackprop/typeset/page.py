@@ -24,12 +24,23 @@ from symbackprop.language import (
     element_name,
     elements,
     free_indices,
+    index_name,
     size_of,
 )
 from symbackprop.typeset.arrange import arrange, element_formula
 from symbackprop.typeset.equations import BaseLine, EquationWriter, Notation
 from symbackprop.typeset.formula import Element, Formula, Group, Relation, Total
-from symbackprop.typeset.matrix import Apply, Hadamard, Leaf, Mask, Matrix, OneHot, Ones, parts
+from symbackprop.typeset.matrix import (
+    Apply,
+    Constant,
+    Hadamard,
+    Leaf,
+    Mask,
+    Matrix,
+    OneHot,
+    Ones,
+    parts,
+)
 from symbackprop.typeset.matrix_form import Convention
 from symbackprop.typeset.matrix_formula import matrix_formula
 from symbackprop.typeset.names import tensor_glyph
@@ -279,8 +290,7 @@ class PageWriter:
         parted = [node for node in nodes if isinstance(node, Leaf) and node.at]
         if parted:
             yield Reason("note-slice", (self._plainest(parted),))
-        masks = any(isinstance(node, Mask) for node in nodes)
-        if masks or any(e.rhs.has(bracket, sp.KroneckerDelta) for e in written):
+        if any(map(_is_mask, nodes)) or any(e.rhs.has(bracket, sp.KroneckerDelta) for e in written):
             yield Reason("note-bracket")
         yield from self._places(equations, written)
         if any(isinstance(node, Leaf | OneHot) and node.flipped for node in nodes):
@@ -303,7 +313,7 @@ class PageWriter:
         ends = [
             Relation(arrange(idx, context), "<", arrange(size_of(idx), context))
             for idx in unknown
-            if idx not in given
+            if idx not in given and "'" not in index_name(idx)
         ]
         if ends:
             yield Reason("note-range", tuple(ends))
@@ -314,6 +324,13 @@ class PageWriter:
         """Positions that move otherwise than an index does, each with the size of its axis."""
         found = positions(equation, self._backward.tensors)
         return [(p, extent) for p, extent in found if is_moving(p)]
+
+
+def _is_mask(node: Matrix) -> bool:
+    """Whether an Iverson bracket is written for a node."""
+    if isinstance(node, Constant):
+        return bool(node.value.has(bracket, sp.KroneckerDelta))
+    return isinstance(node, Mask)
 
 
 def _may_leave(place: sp.Expr, extent: sp.Expr) -> bool:

@@ -14,6 +14,7 @@ import sympy as sp
 
 from symbackprop.language import (
     Equation,
+    Role,
     System,
     Tensor,
     element_name,
@@ -31,20 +32,40 @@ def page_slices(system: System) -> frozenset[sp.Expr]:
         if group.recurrent
         for equation in group.equations
     }
-    moving = {
-        extent
-        for equation in system.equations
-        for place, extent in positions(equation, system.tensors)
-        if is_moving(place)
-    }
-    if moving - steps:
-        # Windows that move over an image: nothing a matrix could show.
-        return frozenset(steps)
-    found = set(steps)
+    found = steps | (_parts(system) if steps else set())
+    if _windows(system) - steps:
+        return frozenset(found)
     for equation in system.equations:
         left = [size for idx in equation.indices if (size := size_of(idx)) not in found]
         found.update(left[:-2])
     return frozenset(found)
+
+
+def _parts(system: System) -> set[sp.Expr]:
+    """The sizes of axes that hold parts side by side, each read at its place: a cell's gates."""
+    return {
+        extent
+        for equation in system.equations
+        for element in elements(equation.rhs)
+        if isinstance(element, sp.Indexed) and len(element.indices) > 2
+        for place, extent in zip(
+            element.indices, system.tensor(element_name(element)).shape, strict=True
+        )
+        if place.is_Integer
+    }
+
+
+def _windows(system: System) -> set[sp.Expr]:
+    """The sizes of axes that windows move over, as over an image: no matrix shows them."""
+    return {
+        extent
+        for equation in system.equations
+        for element in elements(equation.rhs)
+        if isinstance(element, sp.Indexed)
+        and (tensor := system.tensor(element_name(element))).role is not Role.PARAMETER
+        for place, extent in zip(element.indices, tensor.shape, strict=True)
+        if is_moving(place)
+    }
 
 
 def steps_of(equation: Equation, tensors: Mapping[str, Tensor]) -> frozenset[sp.Expr]:
