@@ -175,6 +175,10 @@ CASES: dict[str, list[Case]] = {
         Case(sb.LearnedPositions(7, 3), (5, 3)),
         Case(sb.LearnedPositions("T", "D"), None),
     ],
+    "GaussianSample": [
+        Case(sb.GaussianSample(3), (6,)),
+        Case(sb.GaussianSample("D"), None),
+    ],
     "Flatten": [
         Case(sb.Flatten(), IMAGE),
         Case(sb.Flatten(2), IMAGE),

@@ -43,6 +43,7 @@ HEADS: dict[str, tuple[sb.Layer, ...]] = {
     "DiceLoss": (sb.Sigmoid(),),
     "NLLLoss": (sb.LogSoftmax(),),
     "KLDivLoss": (sb.LogSoftmax(),),
+    "ELBOLoss": (sb.Linear(3, 10), sb.GaussianSample(5), sb.Linear(5, 3)),
 }
 #: Where a network's head must be something else for a loss than an activation.
 IMAGE = (5, 2, 7)
@@ -110,6 +111,10 @@ CASES: dict[str, list[LossCase]] = {
     "InfoNCELoss": [
         LossCase(sb.InfoNCELoss()),
         LossCase(sb.InfoNCELoss(temperature=0.5, stacked=True), (2, 5)),
+    ],
+    "ELBOLoss": [
+        LossCase(sb.ELBOLoss()),
+        LossCase(sb.ELBOLoss(likelihood="gaussian", beta=0.3)),
     ],
     "FocalLoss": [LossCase(sb.FocalLoss()), LossCase(sb.FocalLoss(gamma=1.5, alpha=None))],
     "DiceLoss": [

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from evaluate import evaluate
 from loss_cases import CASES, LossCase, all_cases, cases
 from test_layers import check_backward, check_forward, reading_of
 from torch.nn import functional
 
 import symbackprop as sb
-from symbackprop.verify.modules import ModuleReading, module_reading
+from symbackprop.verify.modules import ModuleReading, built, module_reading
 from symbackprop.verify.sampling import choose_sizes, draw
 
 Tensors = Mapping[str, torch.Tensor]
@@ -48,27 +49,47 @@ def info_nce(loss: sb.InfoNCELoss, a: torch.Tensor, given: Tensors) -> torch.Ten
     return functional.cross_entropy(scores, torch.arange(len(scores)), reduction="none")
 
 
+def elbo(loss: sb.ELBOLoss, a: torch.Tensor, given: Tensors) -> torch.Tensor:
+    """The Kullback-Leibler divergence is that of `torch.distributions`."""
+    encoded = given["x"] @ given["W1"].T + given["b1"]
+    mean, log_variance = encoded.chunk(2, 1)
+    sample = mean + (log_variance / 2).exp() * given["noise2"]
+    a = sample @ given["W3"].T + given["b3"]
+    if loss.likelihood == "bernoulli":
+        each = functional.binary_cross_entropy_with_logits(a, given["y"], reduction="none")
+    else:
+        each = (a - given["y"]) ** 2 / 2
+    asked = torch.distributions.Normal(mean, (log_variance / 2).exp())
+    divergence = torch.distributions.kl_divergence(asked, torch.distributions.Normal(0.0, 1.0))
+    return each.sum(1) + loss.beta * divergence.sum(1)
+
+
 FORMULAS: dict[str, Callable[..., torch.Tensor]] = {
     "FocalLoss": focal,
     "DiceLoss": dice,
     "InfoNCELoss": info_nce,
+    "ELBOLoss": elbo,
 }
 
 
 def formula_reading(system: sb.System, values: Mapping[str, np.ndarray]) -> ModuleReading:
     """What the formula in `FORMULAS` gives, with its derivatives by all inputs."""
     loss = system.origin.loss
-    leaves = {t.name: torch.tensor(values[t.name], requires_grad=True) for t in system.inputs}
+    differentiable = (*system.inputs, *system.parameters)
+    leaves = {t.name: torch.tensor(values[t.name], requires_grad=True) for t in differentiable}
     given = {name: torch.tensor(array) for name, array in values.items()} | leaves
     a = leaves["x"]
-    for layer in system.origin.network:
-        a = getattr(torch.nn, type(layer).__name__)(**layer.torch_arguments())(a)
+    for layer in system.origin.network if not system.parameters else ():
+        a = built(layer)(a)
     each = FORMULAS[type(loss).__name__](loss, a, given)
     reduce = {"mean": torch.mean, "sum": torch.sum, "none": lambda each: (given["g"] * each).sum()}
     objective = reduce[loss.reduction](each)
     gradients = torch.autograd.grad(objective, list(leaves.values()))
     found = dict(zip(leaves, (g.numpy() for g in gradients), strict=True))
-    return ModuleReading(float(objective.detach()), a.detach().numpy(), found, {})
+    prediction = evaluate(system, values)[system.origin.prediction]
+    if not system.parameters:
+        np.testing.assert_allclose(prediction, a.detach().numpy(), rtol=1e-12)
+    return ModuleReading(float(objective.detach()), prediction, found, {})
 
 
 # --- the tests ---------------------------------------------------------------------------

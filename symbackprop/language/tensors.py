@@ -22,7 +22,7 @@ class Role(StrEnum):
     PARAMETER = "parameter"
     HYPERPARAMETER = "hyperparameter"
     INTERMEDIATE = "intermediate"
-    MASK = "mask"  # ones and zeros, drawn anew for each batch
+    MASK = "mask"  # drawn anew for each batch: ones and zeros, or noise
 
 
 class Domain(StrEnum):
@@ -67,7 +67,7 @@ class Tensor:
     value
         A hyperparameter's default.
     keep
-        With which probability an element of a mask is 1.
+        With which probability an element of a mask is 1; None for standard normal noise.
     """
 
     name: str

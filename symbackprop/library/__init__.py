@@ -32,6 +32,7 @@ from symbackprop.library.classification import CrossEntropyLoss, MultiMarginLoss
 from symbackprop.library.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d
 from symbackprop.library.dropout import Dropout
 from symbackprop.library.embedding import Embedding, LearnedPositions
+from symbackprop.library.latent import ELBOLoss, GaussianSample
 from symbackprop.library.layers import LAYERS, Bilinear, Buffer, Layer, Linear, Weights
 from symbackprop.library.losses import (
     LOSSES,
@@ -144,11 +145,13 @@ __all__ = [
     "CrossEntropyLoss",
     "DiceLoss",
     "Dropout",
+    "ELBOLoss",
     "Embedding",
     "ExponentialLR",
     "Flatten",
     "FocalLoss",
     "GaussianNLLLoss",
+    "GaussianSample",
     "GroupNorm",
     "Hardsigmoid",
     "Hardswish",

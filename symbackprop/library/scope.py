@@ -7,7 +7,7 @@ Layer l's pre-activation is ``z1``, its activation ``a1``, its parameters ``W1``
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -32,6 +32,14 @@ Indices: TypeAlias = tuple[sp.Idx, ...]
 _AXIS_LETTERS = "ijkmqru"
 
 
+@dataclass(frozen=True)
+class Latent:
+    """A normal distribution that a layer has sampled from."""
+
+    mean: Tensor
+    log_variance: Tensor
+
+
 class Scope:
     """Equations and tensors being collected, and the names they have taken.
 
@@ -46,6 +54,8 @@ class Scope:
         What has been added so far, in order.
     updates
         From each buffer to the name of the tensor that is its next value.
+    latents
+        The distributions that layers have sampled from, for losses that look at them.
     layer
         The number of the layer being written: how many layers with parameters,
         buffers or inputs of their own there have been.
@@ -57,6 +67,7 @@ class Scope:
         self.equations: list[Equation] = []
         self.facts: list[Fact] = []
         self.updates: dict[str, str] = {}
+        self.latents: list[Latent] = []
         self.layer = 0
         self._letters: set[str] = set()
         self._declared: dict[str, Tensor] = {}
@@ -148,6 +159,10 @@ class Scope:
     def mask(self, indices: Indices, keep: sp.Expr) -> Tensor:
         """Add a mask of ones and zeros that is drawn for each batch; `keep` is P(1)."""
         return self._own("mask", Role.MASK, indices, {"keep": keep})
+
+    def noise(self, indices: Indices) -> Tensor:
+        """Add standard normal noise that is drawn for each batch."""
+        return self._own("noise", Role.MASK, indices, {})
 
     def local(self, letter: str, indices: Indices, rhs: sp.Expr) -> Tensor:
         """Define a quantity of the current layer: ``m`` in layer 1 is ``m1``."""

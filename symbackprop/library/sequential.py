@@ -50,6 +50,9 @@ class Origin:
 class Network(Layer):
     """Several layers put together; itself a layer, so that networks nest.
 
+    What is neither one after the other nor side by side, such as a recurrence of your own,
+    is written as equations: as text with `sb.parse_system`, or with `sb.System`.
+
     Parameters
     ----------
     layers

@@ -1,4 +1,4 @@
-"""Masks of dropout: drawn anew for each batch, from a generator of their own."""
+"""Masks and noise: drawn anew for each batch, from a generator of their own."""
 
 from __future__ import annotations
 
@@ -35,4 +35,6 @@ class Masks:
 
     def _drawn(self, tensor: Tensor, rows: int) -> Array:
         shape = [int(e.subs(dict.fromkeys(e.free_symbols, rows))) for e in tensor.shape]
-        return (self._generator.random(shape) < float(tensor.keep or 0)).astype(self._dtype)
+        if tensor.keep is None:
+            return self._generator.normal(size=shape).astype(self._dtype)
+        return (self._generator.random(shape) < float(tensor.keep)).astype(self._dtype)

@@ -19,6 +19,7 @@ import numpy as np
 from symbackprop.language import Domain, Role, System
 from symbackprop.library import (
     CELU,
+    GaussianSample,
     Hardsigmoid,
     Layer,
     LearnedPositions,
@@ -102,7 +103,7 @@ def module_reading(
         if t.domain is not Domain.LABEL and t.name not in network.buffer_names.values()
     }
     tensors |= leaves
-    masks = [tensors[mask.name] for mask in system.with_role(Role.MASK)]
+    masks = [tensors[m.name] for m in system.with_role(Role.MASK) if m.keep is not None]
     call = Call(network, module, tensors, network.further_names)
     with _given_masks(masks):
         prediction = call.output(tensors[system.inputs[0].name])
@@ -157,6 +158,13 @@ def _(network: Network) -> Any:
 
 
 @built.register
+def _(layer: GaussianSample) -> Any:
+    import torch
+
+    return torch.nn.Identity()
+
+
+@built.register
 def _(layer: LearnedPositions) -> Any:
     import torch
 
@@ -190,8 +198,9 @@ class Call:
 
     @property
     def further(self) -> list[Any]:
-        """The layer's further inputs."""
-        return [self.tensors[name] for name in self.names.get(self.place, ())]
+        """The layer's further inputs, those that evaluation has."""
+        names = self.names.get(self.place, ())
+        return [self.tensors[name] for name in names if name in self.tensors]
 
     def output(self, x: Any) -> Any:
         """What the layer's module makes of an input."""
@@ -229,6 +238,12 @@ def _(layer: Parallel, call: Call, x: Any) -> Any:
 
     branches = [call.part(name, x) for name in layer.parts]
     return torch.cat(branches, layer.dim) if layer.join == "concat" else sum(branches)
+
+
+@forward.register
+def _(layer: GaussianSample, call: Call, x: Any) -> Any:
+    mean, log_variance = x.chunk(2, -1)
+    return mean + sum((log_variance / 2).exp() * noise for noise in call.further)
 
 
 @forward.register

@@ -245,8 +245,9 @@ def _draw_tensor(
 ) -> np.ndarray:
     if tensor.value is not None:
         return _filled(shape, lambda: Fraction(str(tensor.value)))
-    if tensor.role is Role.MASK:
-        return _filled(shape, lambda: Fraction(int(rng.random() < float(tensor.keep or 0))))
+    if tensor.role is Role.MASK and tensor.keep is not None:
+        keep = float(tensor.keep)
+        return _filled(shape, lambda: Fraction(int(rng.random() < keep)))
     if tensor.domain is Domain.LABEL:
         assert tensor.classes is not None  # noqa: S101 (Tensor checks it)
         classes = extent_of(tensor.classes, sizes)
