@@ -10,8 +10,18 @@ from functools import cached_property
 import sympy as sp
 
 from symbackprop.calculus.convert import from_sympy, to_index, to_place
-from symbackprop.calculus.nodes import Access, Affine, Constant, Func, Index, Node, Place, Term
-from symbackprop.calculus.normal import Flat, Poly, function, number, poly
+from symbackprop.calculus.nodes import (
+    Access,
+    Affine,
+    Bracket,
+    Constant,
+    Func,
+    Index,
+    Node,
+    Place,
+    Term,
+)
+from symbackprop.calculus.normal import Flat, Largest, Poly, function, number, poly
 from symbackprop.calculus.rewrite import Definition
 from symbackprop.language import BaseCase, System
 
@@ -29,6 +39,12 @@ class Pattern:
     def names(self) -> frozenset[str]:
         """The tensors that must occur for the pattern to match."""
         return frozenset().union(*(base.names for base, _ in self.factors))
+
+    @cached_property
+    def kinds(self) -> frozenset[type]:
+        """The kinds of node that must occur, sums aside: those are opened."""
+        found = frozenset[type]().union(*(base.kinds for base, _ in self.factors))
+        return found & frozenset((Func, Bracket, Largest))
 
     @cached_property
     def opened(self) -> Flat:

@@ -56,7 +56,7 @@ def _rewrite_products(
             pattern
             for name in sorted(inner.names | {""})
             for pattern in table.get(name, ())
-            if pattern.names <= inner.names
+            if pattern.names <= inner.names and pattern.kinds <= inner.kinds
         ]
         if not relevant:
             return inner

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 
 import sympy as sp
 
@@ -340,15 +341,16 @@ class _Sweep:
         return value, steps
 
     def _simplify(self, expr: Poly, steps: list[Rewriting]) -> Poly:
-        for _ in range(_MOST_ROUNDS):
-            start = expr
-            for rule in RULES:
-                application = rule.apply(expr, self.context)
-                if application.after != expr:
-                    used = tuple(dict.fromkeys(application.used))
-                    steps.append(Rewriting(rule, expr, application.after, used))
-                    expr = application.after
-            if expr == start:
+        idle = 0  # how many rules in a row have changed nothing
+        for rule in chain.from_iterable(repeat(RULES, _MOST_ROUNDS)):
+            application = rule.apply(expr, self.context)
+            idle += 1
+            if application.after != expr:
+                used = tuple(dict.fromkeys(application.used))
+                steps.append(Rewriting(rule, expr, application.after, used))
+                expr = application.after
+                idle = 0
+            if idle == len(RULES):
                 break
         return expr
 
