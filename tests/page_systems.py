@@ -320,7 +320,6 @@ def block() -> Written:
 
 #: By name, the letter of ACCEPTANCE's derivation first where it has one.
 SYSTEMS: dict[str, Callable[[], Written]] = {
-    "a_nielsen": nielsen,
     "c_softmax_regression": softmax_regression,
     "e_relu_neuron": relu_neuron,
     "f_penalised_network": penalised_network,
@@ -340,6 +339,9 @@ SYSTEMS: dict[str, Callable[[], Written]] = {
     "flattened": flattened,
     "max_pool": max_pool,
 }
+
+#: Those, and one with functions left open, which has no values.
+PAGES: dict[str, Callable[[], Written]] = {"a_nielsen": nielsen, **SYSTEMS}
 
 
 def quadratic() -> sb.System:

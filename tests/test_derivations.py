@@ -477,6 +477,57 @@ def test_batch_norm_backward_in_one_line(divisor: sp.Expr) -> None:
     assert expanded != expand(from_sympy(published(wrong)))
 
 
+def masked_attention(seen: sp.Basic, *more: sb.Tensor) -> Backward:
+    """One head whose scores are -∞ where a condition fails; its output's gradient is given."""
+    t, s, r = (sb.index(letter, "T") for letter in "tsr")
+    d, e = sb.index("d", D), sb.index("e", H)
+    Q, K_, V = sb.parameter("Q", t, d), sb.parameter("K", s, d), sb.parameter("V", s, e)
+    bias, G = sb.parameter("kb", d), sb.input("G", t, e)
+    S, P, out = sb.intermediate("S", t, s), sb.intermediate("P", t, s), sb.intermediate("O", t, e)
+    score = sp.Sum(Q[t, d] * (K_[s, d] + bias[d]), d)
+    system = sb.System(
+        [
+            sb.Equation(S, sp.Piecewise((score, seen), (-sp.oo, True))),
+            sb.Equation(P, sp.exp(S[t, s]) / sp.Sum(sp.exp(S[t, r]), r)),
+            sb.Equation(out, sp.Sum(P[t, s] * V[s, e], s)),
+            sb.Equation(L, sp.Sum(out[t, e] * G[t, e], t, e)),
+        ],
+        [Q, K_, V, bias, G, *more],
+        minimize="L",
+    )
+    return derive_backward(system)
+
+
+class TestMasks:
+    """ACCEPTANCE I with a mask: it is absorbed where no row of the softmax can be empty."""
+
+    t, s = sb.index("t", "T"), sb.index("s", "T")
+
+    def test_a_causal_mask_is_absorbed_and_the_key_bias_has_no_gradient(self) -> None:
+        backward = masked_attention(self.s <= self.t)
+        assert backward.gradients["kb"].rhs == 0
+        assert not backward.gradients["Q"].rhs.atoms(sb.bracket)
+        assert "absorb-mask" in {step.rule for step in backward.steps}
+
+    def test_rowsum_is_proved(self) -> None:
+        backward = masked_attention(self.s <= self.t)
+        t, s, e = *(self.t, self.s), sb.index("e", H)
+        G, out, P, V = (backward.tensors[name] for name in ("G", "O", "P", "V"))
+        row = sp.Sum(G[t, e] * out[t, e], e)
+        expected = P[t, s] * (sp.Sum(G[t, e] * V[s, e], e) - row)
+        assert equal(backward.adjoints["S"], expected)
+        assert "swap-sums" in {step.rule for step in backward.steps}
+
+    def test_a_mask_that_leaves_a_row_empty_stays(self) -> None:
+        backward = masked_attention(self.s < self.t)
+        assert backward.gradients["Q"].rhs.atoms(sb.bracket)
+
+    def test_a_mask_made_of_data_stays(self) -> None:
+        open_ = sb.input("open", self.s)
+        backward = masked_attention(sp.And(self.s <= self.t, open_[self.s] > 0), open_)
+        assert len(backward.gradients["Q"].rhs.atoms(sb.bracket)) == 2
+
+
 def deep(depth: int) -> sb.System:
     """A chain of tanh layers of symbolic widths."""
     equations, tensors = [], [x]

@@ -25,16 +25,18 @@ from symbp.main import Commands, cli
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(scope="module")
-def builder() -> ModuleType:
-    """docs/build_document.py, loaded from where it stands."""
-    spec = importlib.util.spec_from_file_location(
-        "build_document", ROOT / "docs" / "build_document.py"
-    )
+def loaded(name: str) -> ModuleType:
+    """A module of docs/, loaded from where it stands."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def builder() -> ModuleType:
+    return loaded("build_document")
 
 
 def test_the_tutorial_page_is_current(builder: ModuleType, request: pytest.FixtureRequest) -> None:
@@ -42,6 +44,15 @@ def test_the_tutorial_page_is_current(builder: ModuleType, request: pytest.Fixtu
     if request.config.getoption("--update"):
         builder.PAGE.write_text(text, encoding="utf-8")
     assert builder.PAGE.read_text("utf-8") == text, "run python docs/build_document.py"
+
+
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides the total loss")
+def test_the_page_of_layers_is_current(request: pytest.FixtureRequest) -> None:
+    text = loaded("build_layers").whole()
+    page = ROOT / "docs" / "layers.md"
+    if request.config.getoption("--update"):
+        page.write_text(text, encoding="utf-8")
+    assert page.read_text("utf-8") == text, "run python docs/build_layers.py"
 
 
 @pytest.mark.parametrize("backend", ["numpy", "torch"])

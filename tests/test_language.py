@@ -103,7 +103,9 @@ class TestRefusedEquations:
             sb.parameter(name, i)
 
     def test_domains_that_there_are_not(self) -> None:
-        with refused(OptionError, "'whole' is not a domain", "y", "real, positive, unit, label"):
+        with refused(
+            OptionError, "'whole' is not a domain", "y", "real, positive, unit, sign, label"
+        ):
             sb.target("y", n, domain="whole")
 
 

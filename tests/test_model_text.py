@@ -125,9 +125,10 @@ def test_long_texts_are_cut_around_the_place():
 @pytest.mark.parametrize(
     ("text", "what", "remedy"),
     [
-        ("Linear(3)", "Linear needs out_features", "Linear(in_features, out_features, bias=True)"),
+        ("Linear(3)", "Linear needs out_features", "write Linear(in_features, out_features, bias"),
         ("Linear", "Linear needs in_features and out_features", "write Linear("),
-        ("Linear(1, 2, True, 4)", "takes 3 arguments, but 4 are given", "write Linear("),
+        ("Linear(1, 2, True, W, 5)", "takes 4 arguments, but 5 are given", "write Linear("),
+        ("Linear(1, 2, True, 4)", "weight=4 is not a name", "weight='W'"),
         ("ReLU(1)", "takes no arguments, but 1", "write ReLU()"),
         ("LeakyReLU(1, 2)", "takes 1 argument, but 2", "write LeakyReLU("),
         ("Linear(1, 2, in_features=3)", "in_features is given twice", "write Linear("),

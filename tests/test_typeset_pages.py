@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from balanced import check_latex
-from page_systems import SECOND_ORDER, SYSTEMS
+from page_systems import PAGES, SECOND_ORDER
 
 from symbackprop.calculus import Backward, derive_backward, derive_hessian
 from symbackprop.typeset import latex_derivation, text_derivation
@@ -36,9 +36,9 @@ def check_pages(golden, name: str, backward: Backward) -> None:
     golden(f"typeset/{name}.tex", parts(latexes, "%"))
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", PAGES)
 def test_a_known_derivation_on_paper(golden, name: str) -> None:
-    check_pages(golden, name, derive_backward(*SYSTEMS[name]()))
+    check_pages(golden, name, derive_backward(*PAGES[name]()))
 
 
 @pytest.mark.parametrize("name", SECOND_ORDER)
@@ -47,8 +47,8 @@ def test_a_known_hessian_on_paper(golden, name: str) -> None:
     check_pages(golden, name, derive_hessian(make(), wrt))
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", PAGES)
 def test_every_step_of_a_known_derivation_can_be_set(name: str) -> None:
-    backward = derive_backward(*SYSTEMS[name]())
+    backward = derive_backward(*PAGES[name]())
     for notation in ("index", "matrix"):
         check_latex(latex_derivation(backward, notation, "all"))

@@ -280,6 +280,12 @@ class Linear(Layer):
     def __post_init__(self) -> None:
         require_sizes(self, "in_features", "out_features")
         require_choice(self, "bias", (True, False))
+        if not isinstance(self.weight, str):
+            raise ModelError(
+                f"weight={self.weight!r} is not a name",
+                where="Linear",
+                remedy="give the name that layers share a matrix by, such as weight='W'",
+            )
 
     @property
     def features(self) -> tuple[sp.Expr, sp.Expr]:

@@ -62,7 +62,7 @@ def loss_and_gradients(w, l, q, k, v):
     # --- backward
     # ∂L/∂y[n,t,d] = 2·w[n,t,d]·y[n,t,d]
     dy = 2.0 * w * y
-    # ∂L/∂S[n,t,s] = A[n,t,s]·(Σ_d (∂L/∂y[n,t,d])·v[n,s,d] − Σ_d (∂L/∂y[n,t,d])·y[n,t,d])·[l[n] > s]·[t ≥ s]
+    # ∂L/∂S[n,t,s] = A[n,t,s]·(Σ_d (∂L/∂y[n,t,d])·v[n,s,d] − Σ_d (∂L/∂y[n,t,d])·y[n,t,d])·[l[n] > s]·[s ≤ t]
     dS = np.where(mask, A * (dy @ v.transpose(0, 2, 1) - np.sum(dy * y, axis=2)[:, :, None]), 0.0)
     # ∂L/∂q[n,t,d] = 1/√D · Σₛ (∂L/∂S[n,t,s])·k[n,s,d]
     dq = (dS @ k) / t1

@@ -65,7 +65,7 @@ def loss_and_gradients(w, l, q, k, v):
     # --- backward
     # ∂L/∂y[n,t,d] = 2·w[n,t,d]·y[n,t,d]
     dy = 2.0 * w * y
-    # ∂L/∂S[n,t,s] = A[n,t,s]·(Σ_d (∂L/∂y[n,t,d])·v[n,s,d] − Σ_d (∂L/∂y[n,t,d])·y[n,t,d])·[l[n] > s]·[t ≥ s]
+    # ∂L/∂S[n,t,s] = A[n,t,s]·(Σ_d (∂L/∂y[n,t,d])·v[n,s,d] − Σ_d (∂L/∂y[n,t,d])·y[n,t,d])·[l[n] > s]·[s ≤ t]
     dS = torch.where(
         mask,
         A * (dy @ v.permute(0, 2, 1) - torch.sum(dy * y, dim=2)[:, :, None]),
