@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import mpmath
@@ -21,16 +21,15 @@ def finite_differences(
     forward: Forward, name: str, positions: Iterable[Position]
 ) -> dict[Position, Any]:
     """The objective's derivatives by some elements of a tensor."""
+    one = mpmath.mpf(1)
+    return {p: directional_difference(forward, name, {p: one}) for p in positions}
+
+
+def directional_difference(forward: Forward, name: str, speeds: Mapping[Position, Any]) -> Any:
+    """The objective's derivative as elements of a tensor move, each at a speed of its own."""
     step = mpmath.mpf(_STEP)
-    return {
-        position: (
-            _objective(forward, name, position, step) - _objective(forward, name, position, -step)
-        )
-        / (2 * step)
-        for position in positions
-    }
-
-
-def _objective(forward: Forward, name: str, position: Position, shift: Any) -> Any:
-    """The objective after one element is moved."""
-    return forward.moved(Decimals(), name, {position: shift})
+    ahead, behind = (
+        forward.moved(Decimals(), name, {p: way * speed for p, speed in speeds.items()})
+        for way in (step, -step)
+    )
+    return (ahead - behind) / (2 * step)

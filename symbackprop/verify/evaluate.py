@@ -10,8 +10,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import reduce
 from itertools import product
-from math import prod
 from typing import Any, Protocol, TypeAlias
 
 import mpmath
@@ -123,7 +123,7 @@ class Decimals:
 
     def product(self, factors: Sequence[Any]) -> Any:
         """The product."""
-        return prod(factors)
+        return reduce(operator.mul, factors) if factors else 1
 
     def power(self, base: Any, exponent: Any) -> Any:
         """A power."""
@@ -232,11 +232,12 @@ class Evaluator:
         self, group: Group, positions: Mapping[str, Collection[Position]] | None
     ) -> Iterator[tuple[str, Callable[[Position], Any], Position]]:
         """The elements in an order of computation, each with what computes its value."""
-        values = [self.function(equation.rhs, equation.indices) for equation in group.equations]
-        tables = [self._growing[equation.name] for equation in group.equations]
+        names = [equation.name for equation in group.equations]
+        values = [self.function(e.rhs, e.indices) for e in group.equations]
+        tables = [self._growing[name] for name in names]
         wanted: list[Iterable[Position]] = [
-            product(*map(range, table.shape)) if positions is None else positions.get(e.name, ())
-            for e, table in zip(group.equations, tables, strict=True)
+            product(*map(range, table.shape)) if positions is None else positions.get(name, ())
+            for name, table in zip(names, tables, strict=True)
         ]
         # Positions of base cases are no steps of the equation itself.
         inside = [
@@ -244,13 +245,13 @@ class Evaluator:
             for some, table in zip(wanted, tables, strict=True)
         ]
         if not group.recurrent:
-            yield from ((group.equations[0].name, values[0], position) for position in inside[0])
+            yield from ((names[0], values[0], position) for position in inside[0])
             return
-        axes = [group.axes[equation.name] for equation in group.equations]
+        axes = [group.axes[name] for name in names]
         by_step = [_by_step(some, axis) for some, axis in zip(inside, axes, strict=True)]
         for step in range(tables[0].shape[axes[0]])[:: group.direction]:
-            for equation, value, places in zip(group.equations, values, by_step, strict=True):
-                yield from ((equation.name, value, p) for p in places.get(step, ()))
+            for name, value, places in zip(names, values, by_step, strict=True):
+                yield from ((name, value, p) for p in places.get(step, ()))
 
     def function(self, expr: sp.Expr, indices: Sequence[sp.Idx]) -> Callable[[Position], Any]:
         """The value of an expression as a function of the values of its free indices."""
