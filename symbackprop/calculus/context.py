@@ -22,7 +22,7 @@ from symbackprop.calculus.nodes import (
     Term,
 )
 from symbackprop.calculus.normal import Flat, Largest, Poly, function, number, poly
-from symbackprop.calculus.rewrite import Definition
+from symbackprop.calculus.rewrite import Definition, holds_at, instantiate
 from symbackprop.language import BaseCase, System
 
 
@@ -74,10 +74,15 @@ class Beginning:
     indices: tuple[Index, ...]
     value: Poly
 
-    def at(self, places: tuple[Place, ...]) -> Mapping[Node, Place]:
-        """What the indices stand for in an element of the tensor."""
-        others = (*places[: self.axis], *places[self.axis + 1 :])
-        return dict(zip(self.indices, others, strict=True))
+    def at(self, places: tuple[Place, ...]) -> Poly | None:
+        """What an element is at the case's position; None where other places may be outside."""
+        definition = self.indices, self.value
+        others = self.others(places)
+        return instantiate(definition, others) if holds_at(definition, others) else None
+
+    def others(self, places: tuple[Place, ...]) -> tuple[Place, ...]:
+        """The places of an element along the case's own indices."""
+        return (*places[: self.axis], *places[self.axis + 1 :])
 
 
 class Context:

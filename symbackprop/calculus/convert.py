@@ -95,7 +95,8 @@ def to_place(place: Any) -> Place:
     for part in sp.Add.make_args(sp.expand(place)):
         moving = [factor for factor in sp.Mul.make_args(part) if isinstance(factor, sp.Idx)]
         if len(moving) == 1:
-            terms[to_index(moving[0])] = whole(part / moving[0])
+            index = to_index(moving[0])
+            terms[index] = whole(terms.get(index, 0) + part / moving[0])
         elif part.has(sp.Idx, sp.Indexed):
             raise EquationError(
                 f"the position {place} is not linear in indices",
@@ -425,6 +426,8 @@ def _apply(name: str, arguments: list[sp.Expr]) -> sp.Expr:
 def _product(factors: Iterable[sp.Expr]) -> sp.Expr:
     """The product, keeping e^a·e^b apart: SymPy would print e^(a+b)."""
     parts = [factor for factor in factors if factor != 1]
+    if any(factor == 0 for factor in parts):
+        return sp.Integer(0)  # a bracket that SymPy decides, beside an infinity
     exponentials = [f for f in parts if f.func is sp.exp or (f.is_Pow and f.base is sp.exp)]
     if len(exponentials) > 1:
         return sp.Mul(*parts, evaluate=False)

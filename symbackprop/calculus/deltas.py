@@ -10,12 +10,15 @@ the delta stays: it reads better than two inequalities, and is a scatter to a co
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 
 from symbackprop.calculus.context import Context
 from symbackprop.calculus.nodes import (
     ONE,
     Access,
     Affine,
+    Binder,
+    Bracket,
     Delta,
     Group,
     Index,
@@ -25,9 +28,12 @@ from symbackprop.calculus.nodes import (
     combined,
     linear,
 )
-from symbackprop.calculus.normal import Flat, Poly, Total, poly, rename_base
-from symbackprop.calculus.ranges import surely_within
-from symbackprop.calculus.rewrite import inside, rebuild
+from symbackprop.calculus.normal import Flat, Poly, Total, is_positive, poly, rename_base
+from symbackprop.calculus.ranges import surely_nonnegative, surely_within
+from symbackprop.calculus.rewrite import calculates_with, inside, rebuild
+
+#: Functions that are not finite everywhere.
+_SINGULAR = ("log", "power")
 
 
 def contracted(expr: Poly, context: Context) -> Poly:
@@ -101,19 +107,55 @@ def _may_be(index: Index, place: Place, node: Delta, flat: Flat, context: Contex
     """Whether putting a place for an index is right wherever that place is."""
     others = [(base, exponent) for base, exponent in flat.factors.items() if base != node]
     if isinstance(place, Access):
-        return not any(_calculates_with(base, index) for base, _ in others)
-    if isinstance(place, int) and place >= 0:
+        return not any(calculates_with(base, index) for base, _ in others)
+    if surely_within(place, index.size):
         return True
-    return surely_within(place, index.size) or any(
-        exponent > 0 and _vanishes_outside(base, index, context) for base, exponent in others
+    if isinstance(place, Index) and not surely_nonnegative(place.size - index.size):
+        return False  # an index over an axis of an unrelated size reads like a mistake
+    vanishes = any(e > 0 and _vanishes_outside(base, index, context) for base, e in others)
+    return vanishes and all(
+        is_finite_outside(moved, e, context)
+        for base, e in others
+        if index in base.free
+        for moved in [rename_base(base, {index: place})]
     )
 
 
-def _calculates_with(node: Node, index: Index) -> bool:
-    """Whether an index stands in an affine place, where no label can stand."""
-    if isinstance(node, Affine):
-        return index in node.free
-    return any(_calculates_with(child, index) for child in node.children if index in child.free)
+def is_finite_outside(expr: Poly, exponent: Fraction, context: Context) -> bool:
+    """Whether a power is surely a finite number where tensors are read outside their range.
+
+    They are 0 there; 0 times 1/0 is not 0.
+    """
+    pole = exponent < 0 or exponent.denominator != 1
+    for term in expr.terms:
+        for base, power in term.factors:
+            inside = [child for child in base.children if isinstance(child, Poly)]
+            if isinstance(base, Total):
+                inside = [Poly([base.body])]
+            singular = power < 0 or power.denominator != 1 or pole or base.head in _SINGULAR
+            if singular and not is_positive(base) and _reads_outside(base, context):
+                return False
+            if not all(is_finite_outside(inner, ONE, context) for inner in inside):
+                return False
+    return True
+
+
+def _reads_outside(node: Node, context: Context) -> bool:
+    """Whether a value beside a range may be none that occurs inside it."""
+    match node:
+        case Access():
+            places = list(zip(node.places, context.shapes.get(node.name, ()), strict=False))
+            return any(
+                _reads_outside(place, context)
+                if isinstance(place, Access)
+                else not surely_within(place, extent)
+                for place, extent in places
+            )
+        case Bracket() | Delta() | Index():
+            return True
+        case Binder():
+            return _reads_outside(node.body, context)
+    return any(_reads_outside(child, context) for child in node.children)
 
 
 def _vanishes_outside(base: Node, index: Index, context: Context) -> bool:

@@ -123,9 +123,7 @@ def _unify_place(
 
 def _may_stand_for(variable: Index, place: Place) -> bool:
     """Whether an index variable may be a place: one in its range, not bound further in."""
-    if isinstance(place, int):
-        return place >= 0
-    if place.height:
+    if isinstance(place, Node) and place.height:
         return False
     return isinstance(place, Access) or surely_within(place, variable.size)
 

@@ -16,7 +16,7 @@ def surely_within(place: Index | Affine | int, extent: sp.Expr) -> bool:
     """Whether a place is one of ``0 … extent-1``."""
     if isinstance(place, Index) and place.size == extent:
         return True
-    low, high = _bounds(place)
+    low, high = range_of(place)
     return surely_nonnegative(low) and surely_nonnegative(extent - 1 - high)
 
 
@@ -24,18 +24,18 @@ def surely_outside(place: Index | Affine | int, extent: sp.Expr) -> bool:
     """Whether a place is none of ``0 … extent-1``."""
     if isinstance(place, Index) and place.size == extent:
         return False
-    low, high = _bounds(place)
+    low, high = range_of(place)
     return surely_nonnegative(-1 - high) or surely_nonnegative(low - extent)
 
 
 def surely_apart(first: Index | Affine | int, second: Index | Affine | int) -> bool:
     """Whether two places are different at every value of their indices."""
-    low, high = _bounds(first)
-    other_low, other_high = _bounds(second)
+    low, high = range_of(first)
+    other_low, other_high = range_of(second)
     return surely_nonnegative(low - other_high - 1) or surely_nonnegative(other_low - high - 1)
 
 
-def _bounds(place: Index | Affine | int) -> tuple[sp.Expr, sp.Expr]:
+def range_of(place: Index | Affine | int) -> tuple[sp.Expr, sp.Expr]:
     """The smallest and the largest value of a place."""
     terms, offset = linear(place)
     low = high = sp.Integer(offset) if isinstance(offset, int) else offset
@@ -83,5 +83,5 @@ def best_of(place: Index | Affine | int, index: Index) -> sp.Expr:
     """The largest value of a place that one index can bring about, whatever the others are."""
     terms, offset = linear(place)
     others = affine({i: c for i, c in terms.items() if i != index}, offset)
-    _, high = _bounds(affine({index: terms.get(index, 0)}, 0))
-    return high + _bounds(others)[0]
+    _, high = range_of(affine({index: terms.get(index, 0)}, 0))
+    return high + range_of(others)[0]

@@ -9,6 +9,7 @@ from operator import is_
 
 from symbackprop.calculus.nodes import (
     Access,
+    Affine,
     Bracket,
     Constant,
     Delta,
@@ -140,12 +141,20 @@ def inline(expr: Poly, definitions: Mapping[str, Definition]) -> Poly:
 
 def holds_at(definition: Definition, places: tuple[Place, ...]) -> bool:
     """Whether a definition says what a tensor is at these places: those in its range."""
-    indices, _ = definition
+    indices, expr = definition
     return all(
-        isinstance(place, Access)
-        or (place >= 0 if isinstance(place, int) else surely_within(place, index.size))
+        not calculates_with(expr, index)
+        if isinstance(place, Access)
+        else surely_within(place, index.size)
         for index, place in zip(indices, places, strict=True)
     )
+
+
+def calculates_with(node: Node, index: Index) -> bool:
+    """Whether an index stands in an affine place, where no label can stand."""
+    if isinstance(node, Affine):
+        return index in node.free
+    return any(calculates_with(child, index) for child in node.children if index in child.free)
 
 
 def occurrences(node: Node, name: str) -> int:

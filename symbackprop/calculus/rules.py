@@ -15,7 +15,7 @@ from symbackprop.calculus.deltas import contracted
 from symbackprop.calculus.folding import Application, fold_definitions, fold_sums, use_facts
 from symbackprop.calculus.masks import absorb_masks
 from symbackprop.calculus.nodes import Access, Affine, Group
-from symbackprop.calculus.normal import Poly, number, rename
+from symbackprop.calculus.normal import Poly, number
 from symbackprop.calculus.ranges import surely_apart, surely_outside
 from symbackprop.calculus.rewrite import cost, expand, factor, replace_accesses
 from symbackprop.calculus.sums import constant_sums, swap_sums, vanishing_sums
@@ -78,9 +78,10 @@ def use_base_cases(expr: Poly, context: Context) -> Application:
                 continue
             cases = [c for c in context.beginnings.get(access.name, ()) if c.axis == axis]
             for case in cases:
-                if place == case.position:
+                there = case.at(access.places) if place == case.position else None
+                if there is not None:
                     used.append(access.name)
-                    return rename(case.value, case.at(access.places))
+                    return there
             if all(surely_apart(place, case.position) for case in cases):
                 used.append(access.name)
                 return number(0)

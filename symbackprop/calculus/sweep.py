@@ -16,24 +16,34 @@ import sympy as sp
 
 from symbackprop.calculus.context import Context
 from symbackprop.calculus.convert import SympyWriter, to_index
+from symbackprop.calculus.deltas import is_finite_outside
 from symbackprop.calculus.nodes import (
     Access,
+    Affine,
+    Delta,
     Index,
     Node,
     Place,
     Term,
+    combined,
 )
 from symbackprop.calculus.normal import (
     Flat,
     Poly,
     Total,
+    bracket_of,
     delta,
     number,
+    place_poly,
     rename,
+    rename_base,
+    rename_place,
+    size_poly,
 )
 from symbackprop.calculus.pullback import pull_back
+from symbackprop.calculus.ranges import range_of, surely_nonnegative
 from symbackprop.calculus.records import Backward
-from symbackprop.calculus.rewrite import Definition, cost, inline, occurrences
+from symbackprop.calculus.rewrite import Definition, cost, inline, instantiate, occurrences
 from symbackprop.calculus.rules import (
     CHAIN_RULE,
     INLINE_ADJOINT,
@@ -158,6 +168,8 @@ class _Sweep:
         }
         self.active = self._active()
         self.leaves = {name: self.active & used for name, used in self._uses.items()}
+        #: By name of a tensor that recurs: the axes of its group.
+        self.axes = {e.name: g.axes for g in system.groups for e in g.equations if g.recurrent}
         self.adjoints: dict[str, _Adjoint] = {}
         # By name of the adjoint tensor: when it was derived, and by what.
         self.place: dict[str, tuple[int, str]] = {}
@@ -268,10 +280,11 @@ class _Sweep:
         if by_name:
             outputs = tuple(to_index(idx) for idx in self.outputs)
             cotangent.multiply(Access(adjoint.element.name, (*outputs, *fresh)))
+        axes = self.axes.get(name, {})
         for access, factor in pull_back(rename(expr, mapping), cotangent, wanted):
-            self._arrive(access, factor)
+            self._arrive(access, factor, fresh[axes[name]] if access.name in axes else None)
 
-    def _arrive(self, access: Access, factor: Flat) -> None:
+    def _arrive(self, access: Access, factor: Flat, along: Index | None = None) -> None:
         """Add what one occurrence of a tensor contributes to its adjoint.
 
         Where it reads a base case, the contribution goes on to what the case is made of.
@@ -281,13 +294,49 @@ class _Sweep:
             there.multiply_poly(delta(access.places[case.axis], case.position))
             if not there.coefficient:
                 continue
-            value = rename(case.value, case.at(access.places))
+            value = case.at(access.places)
+            if value is None:
+                # Beside its range, in other places, the tensor is 0 there too.
+                inside = tuple(index.fresh() for index in case.indices)
+                there.bound |= set(inside)
+                for own, other in zip(inside, case.others(access.places), strict=True):
+                    there.multiply_poly(delta(own, other))
+                value = instantiate((case.indices, case.value), inside)
             for inner, onward in pull_back(value, there, self.active):
                 self._arrive(inner, onward)
         here = self._own_places(access.name)
+        if along is not None:
+            access, factor = self._at_step(access, factor, along)
         for place, index in zip(access.places, here, strict=True):
             factor.multiply_poly(delta(place, index))
         self.arriving.setdefault(access.name, []).extend(factor.close().terms)
+
+    def _at_step(self, access: Access, factor: Flat, along: Index) -> tuple[Access, Flat]:
+        """What one step of a recurrence contributes, by the step it arrives at.
+
+        The adjoint recurs along the same axis only if, of all deltas that say at which step
+        it was sent, that axis's own is solved. Rules do so where there is no other one, and
+        no factor is infinite beside the range.
+        """
+        axis = self.axes[access.name][access.name]
+        own, place = self._own_places(access.name)[axis], access.places[axis]
+        if not isinstance(place, Index | Affine) or along not in place.free:
+            return access, factor
+        assert isinstance(own, Index)  # noqa: S101 (they are an adjoint's indices)
+        step = combined([(own, 1), (place, -1), (along, 1)])
+        moved = Flat(factor.coefficient, {}, factor.bound - {along})
+        finite = True
+        for base, exponent in factor.factors.items():
+            there = rename_base(base, {along: step})
+            if along in base.free and not is_finite_outside(there, exponent, self.context):
+                finite = False
+            moved.multiply_poly(there, exponent)
+        if finite and not _is_elsewhere(along, access, factor):
+            return access, factor
+        places = tuple(rename_place(p, {along: step}) for p in access.places)
+        if not finite:
+            _require_within(moved, step, along.size)
+        return Access(access.name, places), moved
 
     def _own_places(self, name: str) -> tuple[Place, ...]:
         """The indices that the adjoint of a tensor is written with, after the outputs."""
@@ -380,6 +429,23 @@ class _Sweep:
             of=self.of,
             outputs=self.outputs,
         )
+
+
+def _require_within(factor: Flat, place: Place, extent: sp.Expr) -> None:
+    """Multiply by the condition that a place is in a range."""
+    assert isinstance(place, Index | Affine | int)  # noqa: S101 (a label is always in range)
+    at = place_poly(place)
+    if not surely_nonnegative(range_of(place)[0]):
+        factor.multiply_poly(bracket_of(at, ">=", number(0)))
+    if not surely_nonnegative(extent - 1 - range_of(place)[1]):
+        factor.multiply_poly(bracket_of(size_poly(extent), ">", at))
+
+
+def _is_elsewhere(along: Index, access: Access, factor: Flat) -> bool:
+    """Whether more than one delta says where a step of a recurrence is."""
+    moving = [p for p in access.places if isinstance(p, Index | Affine) and along in p.free]
+    deltas = (base for base in factor.factors if isinstance(base, Delta))
+    return bool(moving) and (len(moving) > 1 or any(along in base.free for base in deltas))
 
 
 def _is_summed_product(expr: Poly, name: str) -> bool:

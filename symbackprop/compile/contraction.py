@@ -37,7 +37,7 @@ def contract(factors: Sequence[Value], indices: Iterable[Index]) -> Value:
             and not any(axis in f.axes for f in others)
         ]
         left = [*others, _pair(first, second, closing)]
-    result = _repeated(left[0], idle)
+    result = _repeated(left[0] if left else Constant(Fraction(1)), idle)
     return negative(result) if minus else result
 
 

@@ -122,8 +122,8 @@ class Stepping:
                     remedy="write that sum as an equation of its own, after the recurrence",
                 )
             case Scatter():
-                labels = self._load(value.labels)
-                assert isinstance(labels, Load)  # noqa: S101 (a label is one at every step)
+                labels = self._place(value.labels)
+                assert isinstance(labels, Load)  # noqa: S101 (a label stays one)
                 return Scatter(self._step(value.children[0]), labels, value.axis)
             case Map() if value.operation in ("add", "mul"):
                 value = self._with_joint_part(value)
@@ -165,8 +165,9 @@ class Stepping:
             at = value.places[array.place]
             if isinstance(at, Index):
                 at = window(array.before, {at: 1}, array.length)
-            places = (*value.places[: array.place], at, *value.places[array.place + 1 :])
-            return Load(array.name, tuple(map(self._place, places)))
+            moved = [self._place(place) for place in value.places]
+            moved[array.place] = self._place(at, sure=True)
+            return Load(array.name, tuple(moved))
         if not self._moves(value):
             return value
         moving = [place for place in value.places if self._loop.index in axes_of(place)]
@@ -174,15 +175,19 @@ class Stepping:
             return Load(value.name, tuple(map(self._place, value.places)), value.host)
         return self._computed_before(value)
 
-    def _place(self, place: PlanPlace) -> PlanPlace:
-        """A place at one step; the group's own arrays hold all that is read."""
+    def _place(self, place: PlanPlace, sure: bool = False) -> PlanPlace:
+        """A place at one step; it is sure where the group's own arrays hold all that is read."""
         index, counter = self._loop.index, self._loop.counter
         if place == index:
             return Window(counter, (), index.size, sure=True)
+        if isinstance(place, Load):
+            label = self._load(place)
+            assert isinstance(label, Load)  # noqa: S101 (a label is one at every step)
+            return label
         if isinstance(place, Window) and index in place.axes:
             steps = dict(place.steps)
             start = whole(place.start + steps.pop(index) * counter)
-            return window(start, steps, place.extent, sure=not steps)
+            return window(start, steps, place.extent, sure=not steps and (sure or place.within))
         return place
 
 

@@ -208,8 +208,9 @@ class Lowering:
 
     def _largest(self, base: Largest) -> Value:
         """The largest of equal values, which have none of the axes, is any of them."""
-        body = self.value(base.body)
-        over = tuple(index for index in base.indices if index in body.axes)
+        indices, inside = base.open()
+        body = self.value(inside)
+        over = tuple(index for index in indices if index in body.axes)
         return Reduce("max", body, over) if over else body
 
     # --- elements -------------------------------------------------------------------
@@ -334,6 +335,8 @@ class Lowering:
             return Constant(Fraction(place))
         if isinstance(place, Affine):
             steps, start = linear(place)
+            if not steps:
+                return Size(sp.sympify(start, strict=True))
             return Places(window(start, steps, sp.Integer(1)))
         return Positions(place, whole=True) if isinstance(place, Index) else self._load(place)
 

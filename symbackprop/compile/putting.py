@@ -64,8 +64,10 @@ class Product:
         own = tuple(index for index in self.indices if index not in shared and index not in over)
         present = frozenset().union(*(base.free for base in inner.factors))
         private = tuple(index for index in own if index in present)
+        opened_sums = sorted(inner.bound, key=lambda index: index.key)
         rest = tuple(index for index in self.indices if index not in private and index not in over)
-        return Product(inner.factors, private, inner.coefficient), Product(outer, rest)
+        inside = Product(inner.factors, (*private, *opened_sums), inner.coefficient)
+        return inside, Product(outer, rest)
 
 
 def opened(total: Total) -> Product:

@@ -94,7 +94,8 @@ class _Sharing:
             self._keep(line.name, line.axes, line.value)
 
     def _keep(self, name: str, stored: tuple[Index, ...], value: Value) -> None:
-        if not is_trivial(value):
+        # A value that is repeated along an axis of its line cannot be read back without it.
+        if not is_trivial(value) and set(stored) <= set(value.axes):
             places = tuple(value.axes.index(axis) for axis in stored)
             self.kept.setdefault(value.pattern, (name, places))
 

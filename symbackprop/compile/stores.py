@@ -9,8 +9,9 @@ import sympy as sp
 
 from symbackprop.calculus.convert import from_sympy, to_index, to_place
 from symbackprop.calculus.nodes import Access, Affine, Extent, Index, Node, Place, linear, whole
-from symbackprop.calculus.normal import Poly, rename
+from symbackprop.calculus.normal import Poly
 from symbackprop.calculus.ranges import surely_nonnegative
+from symbackprop.calculus.rewrite import holds_at, instantiate
 from symbackprop.compile.plan import Window, window
 from symbackprop.errors import CompileError
 from symbackprop.language import BaseCase, Equation, Group, size_of
@@ -78,15 +79,15 @@ class Store:
         return whole(case.place + self.before)
 
     def case(self, places: Sequence[Place]) -> Poly | None:
-        """What a base case says about an element."""
+        """What a base case says about an element, if its other places are surely in range."""
         at = places[self.axis]
         if not isinstance(at, int | Affine) or linear(at)[0]:
             return None
         for case in self.cases:
             if whole(linear(at)[1] - case.place) == 0:
                 others = (*places[: self.axis], *places[self.axis + 1 :])
-                mapping: dict[Node, Place] = dict(zip(case.indices, others, strict=True))
-                return rename(case.expression, mapping)
+                definition = case.indices, case.expression
+                return instantiate(definition, others) if holds_at(definition, others) else None
         return None
 
     def window(self, place: Index | Affine | int, sure: bool = False) -> Window:

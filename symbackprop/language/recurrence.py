@@ -89,23 +89,32 @@ def _group(equations: Sequence[Equation], graph: _Graph) -> Group:
     names = [equation.name for equation in equations]
     if len(names) == 1 and names[0] not in graph[names[0]]:
         return Group((equations[0],))
-    links = list(_links(equations))
-    found = _run(equations, links)
-    if found is None or any(set(names) & _base_names(equation) for equation in equations):
+    if any(set(names) & _base_names(equation) for equation in equations):
         raise _circle(equations, graph)
-    axes, offsets = found
-    now: dict[str, list[str]] = {name: [] for name in names}
-    reach = dict.fromkeys(names, 0)
-    for link, offset in zip(links, offsets, strict=True):
-        reach[link.used] = max(reach[link.used], abs(offset))
-        if offset == 0:
-            now[link.user.name].append(link.used)
-    table = {equation.name: equation for equation in equations}
-    try:
-        order = tuple(table[name] for name in _stable_order(now))
-    except CycleError:
-        raise _circle(equations, now) from None
-    return Group(order, axes, -1 if max(offsets, default=0) > 0 else 1, reach)
+    links = list(_links(equations))
+    # Of several axes that would do, those that the base cases are given along.
+    runs = sorted(_runs(equations, links), key=lambda run: _cases_beside(equations, run[0]))
+    circle: _Graph = graph
+    for axes, offsets in runs:
+        now: dict[str, list[str]] = {name: [] for name in names}
+        reach = dict.fromkeys(names, 0)
+        for link, offset in zip(links, offsets, strict=True):
+            reach[link.used] = max(reach[link.used], abs(offset))
+            if offset == 0:
+                now[link.user.name].append(link.used)
+        table = {equation.name: equation for equation in equations}
+        try:
+            order = tuple(table[name] for name in _stable_order(now))
+        except CycleError:
+            circle = now
+            continue
+        return Group(order, axes, -1 if max(offsets, default=0) > 0 else 1, reach)
+    raise _circle(equations, circle)
+
+
+def _cases_beside(equations: Sequence[Equation], axes: Mapping[str, int]) -> int:
+    """How many base cases are given along other axes."""
+    return sum(case.axis != axes[e.name] for e in equations for case in e.base)
 
 
 def _base_names(equation: Equation) -> set[str]:
@@ -149,17 +158,16 @@ def _is_beside(places: Sequence[sp.Expr], equation: Equation) -> bool:
     )
 
 
-def _run(
+def _runs(
     equations: Sequence[Equation], links: Sequence[_Link]
-) -> tuple[dict[str, int], list[int]] | None:
-    """An axis for each tensor along which all links go one way, and how far each goes."""
+) -> Iterator[tuple[dict[str, int], list[int]]]:
+    """The axes for each tensor along which all links go one way, and how far each goes."""
     for axes in _choices(equations, links, {}):
         extents = {size_of(e.indices[axes[e.name]]) for e in equations}
         offsets = [offset for link in links if (offset := link.offset(axes)) is not None]
         one_way = all(o <= 0 for o in offsets) or all(o >= 0 for o in offsets)
         if len(offsets) == len(links) and len(extents) == 1 and one_way and any(offsets):
-            return axes, offsets
-    return None
+            yield axes, offsets
 
 
 def _choices(
