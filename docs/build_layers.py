@@ -72,8 +72,9 @@ def _layer(name: str) -> tuple[str, str, str]:
 def _loss(name: str) -> tuple[str, str, str]:
     case = next(iter(loss_cases.cases(name)))
     system = sb.Sequential(*case.head).system(case.loss, shape=case.shape)
-    alone = sb.Sequential(sb.Identity()) if name != "ELBOLoss" else sb.Sequential(*case.head)
-    shown = alone.system(case.loss, shape=case.shape)
+    # A loss that asks for a network with parameters is a loss of that network.
+    network = case.head if any(layer.weights for layer in case.head) else (sb.Identity(),)
+    shown = sb.Sequential(*network).system(case.loss, shape=case.shape)
     return _entry(name, sb.LOSSES[name], str(case.loss), _error(system), shown)
 
 
@@ -121,7 +122,8 @@ def _formulas(system: sb.System) -> Iterator[str]:
     needed = _needed(derivation)
     derived = [adjoints[n] for n in adjoints if n in needed]
     forward = [e for e in system.equations if e.name != "L" or "y" in system.tensors]
-    yield _block(latex_equation(e, system.tensors) for e in forward)
+    if forward:
+        yield _block(latex_equation(e, system.tensors) for e in forward)
     yield _block(e.latex() for e in (*derived, *derivation.gradients.values()))
 
 

@@ -135,7 +135,10 @@ def _unify_affine(
     if isinstance(target, Access):
         return
     known = {index: place for index, place in binding.items() if not isinstance(place, Access)}
-    left = combined([(target, 1), (rename_place(pattern, known), -1)])  # type: ignore[list-item]
+    moved = rename_place(pattern, known)
+    if isinstance(moved, Access):
+        return
+    left = combined([(target, 1), (moved, -1)])
     open_terms = [(i, c) for i, c in pattern.terms if i in variables and i not in binding]
     if not open_terms:
         if left == 0:
