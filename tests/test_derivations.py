@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import sympy as sp
 
 import symbackprop.language as sb
+import symbackprop.library as lib
 from symbackprop.calculus import ALL_RULES, Backward, derive_backward
 from symbackprop.calculus.convert import from_sympy
 from symbackprop.calculus.rewrite import expand
@@ -475,6 +477,21 @@ def test_batch_norm_backward_in_one_line(divisor: sp.Expr) -> None:
     assert expanded == expand(from_sympy(published(divisor)))
     (wrong,) = {N, N - 1} - {divisor}
     assert expanded != expand(from_sympy(published(wrong)))
+
+
+@pytest.mark.parametrize("features", [5, "K"])
+def test_a_norm_after_a_layer_has_its_one_line_too(features: Any) -> None:
+    """Σx̂ is 0 whatever the norm's input is made of; no bias before a batch norm is learned."""
+    for norm in (lib.LayerNorm(5), lib.BatchNorm1d(features)):
+        system = lib.Sequential(lib.Linear("D", norm_size(norm)), norm).system(lib.MSELoss())
+        backward = derive_backward(system)
+        assert not set(backward.adjoints["z1"].used_names) & {"dc2", "dm2", "dv2", "dr2"}
+        assert "dxhat2" in backward.adjoints["z1"].used_names
+    assert backward.gradients["b1"].rhs == 0
+
+
+def norm_size(norm: Any) -> Any:
+    return norm.normalized_shape if isinstance(norm, lib.LayerNorm) else norm.num_features
 
 
 def masked_attention(seen: sp.Basic, *more: sb.Tensor) -> Backward:

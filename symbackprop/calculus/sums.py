@@ -16,9 +16,9 @@ from symbackprop.calculus.folding import (
     fold_sums,
     use_facts,
 )
-from symbackprop.calculus.nodes import Access, Index, Node, Term
+from symbackprop.calculus.nodes import Access, Group, Index, Node, Term
 from symbackprop.calculus.normal import Flat, Poly, Total, number, poly, rename
-from symbackprop.calculus.rewrite import cost, expand, inline, inside
+from symbackprop.calculus.rewrite import cost, expand, factor, inline, inside
 
 #: How many definitions deep a sum is looked into: Σh → rΣc → r(Σx - D·m) → 0.
 _DEEPEST = 3
@@ -68,7 +68,37 @@ def _constant_sum(total: Total, context: Context) -> Fraction | None:
         unfolded = use_facts(expand(inline(unfolded, context.definitions)), context).after
         if unfolded.constant is not None:
             return unfolded.constant
-    return None
+    return Fraction(0) if _cancels(total, context) else None
+
+
+def _cancels(total: Total, context: Context) -> bool:
+    """Whether a sum is 0 once the definitions it leads to are put in, the latest first.
+
+    Of a product only the sum is looked at, so that Σx̂ = r·Σc leads to c = z - m and on to m,
+    however z itself is defined.
+    """
+    order = {name: place for place, name in enumerate(context.definitions)}
+    left = poly(total)
+    for _ in range(_DEEPEST + 1):
+        latest = max(left.names & order.keys(), key=order.__getitem__, default=None)
+        if latest is None:
+            return False
+        inserted = inline(left, {latest: context.definitions[latest]})
+        left = use_facts(expand(inserted), context).after
+        if not left.terms:
+            return True
+        left = _summed_part(factor(left))
+    return False
+
+
+def _summed_part(expr: Poly) -> Poly:
+    """The one factor of a product that is a sum; the whole expression where there is none."""
+    if len(expr.terms) == 1:
+        sums = [b for b, e in expr.terms[0].factors if e == 1 and isinstance(b, Total | Group)]
+        if len(sums) == 1:
+            (only,) = sums
+            return only.poly if isinstance(only, Group) else poly(only)
+    return expr
 
 
 # --- sums that vanish -----------------------------------------------------------------
