@@ -15,7 +15,7 @@ import sympy as sp
 
 import symbackprop as sb
 from symbackprop.library.activations import Activation, AlongAxis
-from symbackprop.typeset import Detail
+from symbackprop.typeset import Level
 
 PAGE = Path(__file__).with_name("document.md")
 EPOCHS = 100
@@ -135,10 +135,10 @@ def section(title: str, *paragraphs: str) -> str:
     return "\n\n".join([f"## {title}", *paragraphs])
 
 
-def derived(system: sb.System, steps: Detail = "all") -> str:
+def derived(system: sb.System, level: Level = "all") -> str:
     """Equations, the derivation and its checks."""
     derivation = sb.derive(system)
-    return "\n\n".join([derivation.markdown(steps=steps), checked(derivation)])
+    return "\n\n".join([derivation.markdown(level=level), checked(derivation)])
 
 
 def optimizer_equations(optimizer: sb.Optimizer) -> str:
@@ -282,7 +282,7 @@ def whole() -> str:
             "```",
             program(),
             "Its gradients, with every equation in matrix form:",
-            derivation.markdown(notation="matrix", steps="key"),
+            derivation.markdown(notation="matrix", level="key"),
             checked(derivation),
         ),
         section(
@@ -297,7 +297,7 @@ def whole() -> str:
             schedule_equations(),
             "**Overfitting?** More data, regularisation, dropout. A penalty is a term of the "
             "objective, so its gradient is derived with the rest:",
-            derived(penalised, steps="key"),
+            derived(penalised, level="key"),
             "**How good is the model?** `symbp train` reports accuracy, precision, recall and F1 "
             "on held-out data, or MSE and R² for a regression.",
         ),

@@ -36,7 +36,7 @@ from symbackprop.language import Equation, System, Tensor
 from symbackprop.library import Optimizer
 from symbackprop.typeset import (
     Convention,
-    Detail,
+    Level,
     Notation,
     json_derivation,
     latex_derivation,
@@ -130,29 +130,29 @@ class Derivation:
     def latex(
         self,
         notation: Notation = "index",
-        steps: Detail = "none",
+        level: Level = "result",
         convention: Convention = "row",
     ) -> str:
         """The derivation as one ``align*`` environment (amsmath, amssymb)."""
-        return latex_derivation(self.backward, notation, steps, convention)
+        return latex_derivation(self.backward, notation, level, convention)
 
     def text(
         self,
         notation: Notation = "index",
-        steps: Detail = "none",
+        level: Level = "result",
         convention: Convention = "row",
     ) -> str:
         """The derivation in Unicode, for a terminal."""
-        return text_derivation(self.backward, notation, steps, convention)
+        return text_derivation(self.backward, notation, level, convention)
 
     def markdown(
         self,
         notation: Notation = "index",
-        steps: Detail = "none",
+        level: Level = "result",
         convention: Convention = "row",
     ) -> str:
         """The derivation in Markdown with LaTeX formulas, as GitHub renders it."""
-        return markdown_derivation(self.backward, notation, steps, convention)
+        return markdown_derivation(self.backward, notation, level, convention)
 
     def json(self, convention: Convention = "row") -> dict[str, Any]:
         """The derivation as plain data; see `symbackprop.typeset.json_derivation`."""

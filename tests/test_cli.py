@@ -74,7 +74,7 @@ def test_output_that_nobody_reads_is_no_error():
     os.close(reading)
     with os.fdopen(writing, "w") as closed:
         done = subprocess.run(
-            [sys.executable, "-m", "symbp", "derive", "--steps", "all"],
+            [sys.executable, "-m", "symbp", "derive", "--level", "all"],
             stdout=closed,
             stderr=subprocess.PIPE,
             text=True,
@@ -147,14 +147,14 @@ def test_derive_formats_notations_and_steps_differ():
             "--format markdown",
             "--format json",
             "--format latex --notation index",
-            "--format latex --steps none",
-            "--format latex --steps all",
+            "--format latex --level result",
+            "--format latex --level all",
         )
     }
     assert len(set(shown.values())) == len(shown)
     assert "\\frac" in shown["--format latex"]
     assert "\\" not in shown["--format text"]
-    assert len(shown["--format latex --steps all"]) > len(shown["--format latex --steps none"])
+    assert len(shown["--format latex --level all"]) > len(shown["--format latex --level result"])
 
 
 def test_derive_as_json():

@@ -141,11 +141,11 @@ def at(seed: int, check: Callable[[sb.System, int], bool]) -> bool:
 def writings(derivation: sb.Derivation) -> list[str]:
     """Everything a derivation may be written as."""
     return [
-        derivation.text(steps="all"),
+        derivation.text(level="all"),
         derivation.text(notation="matrix"),
         derivation.latex(),
         derivation.latex(notation="matrix", convention="column"),
-        derivation.markdown(notation="matrix", steps="all"),
+        derivation.markdown(notation="matrix", level="all"),
         str(derivation.json()),
     ]
 
@@ -270,7 +270,7 @@ import random, sys
 from random_systems import random_system
 import symbackprop as sb
 for seed in range({count}):
-    print(sb.derive(random_system(random.Random(seed).randint)).latex(steps="all"))
+    print(sb.derive(random_system(random.Random(seed).randint)).latex(level="all"))
 """
 
 

@@ -14,6 +14,7 @@ from symbackprop.calculus import ALL_RULES, Backward, derive_backward
 from symbackprop.errors import EquationError, OptionError, UnknownNameError
 from symbackprop.typeset import (
     JSON_SCHEMA,
+    LEVELS,
     WORDS,
     columns,
     json_derivation,
@@ -337,14 +338,14 @@ def classifier():
     return _backward(*layers, loss=lib.CrossEntropyLoss())
 
 
-@pytest.mark.parametrize("steps", ["none", "key", "all"])
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("notation", ["index", "matrix"])
-def test_the_documents_network_on_paper(document, golden, notation, steps) -> None:
-    name = f"typeset/document_{notation}_{steps}"
-    latex = latex_derivation(document, notation, steps)
+def test_the_documents_network_on_paper(document, golden, notation, level) -> None:
+    name = f"typeset/document_{notation}_{level}"
+    latex = latex_derivation(document, notation, level)
     check_latex(latex)
     golden(f"{name}.tex", latex)
-    golden(f"{name}.txt", text_derivation(document, notation, steps))
+    golden(f"{name}.txt", text_derivation(document, notation, level))
 
 
 @pytest.mark.parametrize("convention", ["row", "column"])
@@ -382,11 +383,11 @@ def test_only_the_errors_that_gradients_mention_are_shown_without_steps(document
     shown = text_derivation(document)
     assert "∂L/∂a1" not in shown
     assert shown.count("\n  δ") == 2
-    assert text_derivation(document, steps="key").count("∂L/∂a1[n,j] =") == 1
+    assert text_derivation(document, level="key").count("∂L/∂a1[n,j] =") == 1
 
 
 def test_every_step_is_shown_with_its_rule_once_it_changes_something(classifier) -> None:
-    shown = text_derivation(classifier, steps="all")
+    shown = text_derivation(classifier, level="all")
     rules = {step.rule for step in classifier.steps}
     assert {"chain-rule", "contract-delta", "fold-definition", "inline-adjoint"} <= rules
     for rule in rules:
@@ -397,9 +398,9 @@ def test_every_step_is_shown_with_its_rule_once_it_changes_something(classifier)
 
 def test_unknown_detail_and_language_are_refused(document) -> None:
     with pytest.raises(OptionError, match="level of detail"):
-        text_derivation(document, steps="some")
+        text_derivation(document, level="some")
     with pytest.raises(UnknownNameError, match="language 'xx'"):
-        text_derivation(document, steps="key", language="xx")
+        text_derivation(document, level="key", language="xx")
 
 
 def test_json_carries_every_gradient_and_every_step(classifier) -> None:

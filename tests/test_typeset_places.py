@@ -147,14 +147,14 @@ x2 = sb.input("x", t, n, d)
 
 def test_base_cases_stand_under_their_equation() -> None:
     backward = derive_backward(recurrence())
-    lines = text_derivation(backward, steps="key").splitlines()
+    lines = text_derivation(backward, level="key").splitlines()
     place = next(at for at, line in enumerate(lines) if line.startswith("  h[t,n,d] ="))
     assert lines[place + 1] == "      with h[−1,n,d] = h0[n,d]"
-    latex = latex_derivation(backward, steps="all")
+    latex = latex_derivation(backward, level="all")
     check_latex(latex)
     case = r"\text{with } h_{-1,\,n,\,d} = h^{(0)}_{nd}"
     assert rf"&\quad {case} \\" in latex
-    assert case in markdown_derivation(backward, steps="key")
+    assert case in markdown_derivation(backward, level="key")
     forward = json.loads(json.dumps(json_derivation(backward)))["forward"]
     assert forward["h"]["base"] == [
         {
@@ -170,7 +170,7 @@ def test_base_cases_stand_under_their_equation() -> None:
 
 
 def test_the_page_says_what_is_outside_and_how_far_indices_run() -> None:
-    recurrent = text_derivation(derive_backward(recurrence()), steps="key")
+    recurrent = text_derivation(derive_backward(recurrence()), level="key")
     outside = "  outside its range an element is 0, unless a base case says otherwise"
     assert recurrent.endswith(outside)
     assert "indices start" not in recurrent
@@ -178,7 +178,7 @@ def test_the_page_says_what_is_outside_and_how_far_indices_run() -> None:
     rhs = sp.Sum(x[n, c, 2 * p + u, 2 * q + v] * kernel[o, c, u, v], c, u, v)
     equations = [sb.Equation(z, rhs), sb.Equation(loss, sp.Sum(z[n, o, p, q] ** 2, n, o, p, q))]
     shown = text_derivation(
-        derive_backward(sb.System(equations, [x, kernel], minimize="L")), steps="key"
+        derive_backward(sb.System(equations, [x, kernel], minimize="L")), level="key"
     )
     assert shown.endswith(
         "  indices start at 0; p < ⌊(H − 1)/2⌋ + 1, q < ⌊(W − 1)/2⌋ + 1\n" + outside
@@ -188,5 +188,5 @@ def test_the_page_says_what_is_outside_and_how_far_indices_run() -> None:
 def test_a_size_that_is_a_sum_stands_in_parentheses_among_others() -> None:
     loss = sb.Equation(sb.Tensor("L"), sp.Sum(joint[n, k] ** 2, n, k))
     system = sb.System([loss], [joint], minimize="L")
-    shown = text_derivation(derive_backward(system, ["b"]), steps="key")
+    shown = text_derivation(derive_backward(system, ["b"]), level="key")
     assert "b[n,k]  input, N × (D + H)" in shown

@@ -11,7 +11,8 @@ import click
 
 from symbackprop.calculus import derive_backward
 from symbackprop.typeset import (
-    Detail,
+    LEVELS,
+    Level,
     Notation,
     json_derivation,
     latex_derivation,
@@ -31,7 +32,7 @@ class Request:
     wrt: tuple[str, ...]
     notation: Notation
     style: str
-    steps: Detail
+    level: Level
     output: Path | None
 
 
@@ -59,8 +60,8 @@ class Request:
     show_default=True,
 )
 @click.option(
-    "--steps",
-    type=click.Choice(["none", "key", "all"]),
+    "--level",
+    type=click.Choice(LEVELS),
     default="key",
     show_default=True,
     help="How much of the derivation to show.",
@@ -76,7 +77,7 @@ def command(**options: Any) -> None:
     Examples:
       symbp derive
       symbp derive "Linear(D, H) Sigmoid Linear(H, K)" --loss CrossEntropyLoss
-      symbp derive "Linear(4, 3) Tanh" --wrt W1 --wrt x --steps all
+      symbp derive "Linear(4, 3) Tanh" --wrt W1 --wrt x --level all
       symbp derive --format latex --notation index -o gradients.tex
       symbp derive attention.eqs --wrt Q --notation index
     """
@@ -93,4 +94,4 @@ def _written(request: Request) -> str:
         "latex": latex_derivation,
         "markdown": markdown_derivation,
     }[request.style]
-    return write(backward, request.notation, request.steps)
+    return write(backward, request.notation, request.level)

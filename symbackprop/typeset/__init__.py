@@ -1,9 +1,8 @@
 """Typesetting: LaTeX, Markdown and Unicode text from one derivation."""
 
 from symbackprop.typeset.columns import columns
+from symbackprop.typeset.compose import Composer, view_of
 from symbackprop.typeset.derivation import (
-    JSON_SCHEMA,
-    json_derivation,
     latex_derivation,
     markdown_derivation,
     text_derivation,
@@ -18,15 +17,21 @@ from symbackprop.typeset.equations import (
     text_expression,
 )
 from symbackprop.typeset.matrix_form import Convention, matrix_form
-from symbackprop.typeset.page import Detail
+from symbackprop.typeset.page import LEVELS, Checked, Level, Page, View
+from symbackprop.typeset.page_json import JSON_SCHEMA, json_derivation
 from symbackprop.typeset.words import WORDS, phrase
 
 __all__ = [
     "JSON_SCHEMA",
+    "LEVELS",
     "WORDS",
+    "Checked",
+    "Composer",
     "Convention",
-    "Detail",
+    "Level",
     "Notation",
+    "Page",
+    "View",
     "columns",
     "json_derivation",
     "latex_derivation",
@@ -40,4 +45,5 @@ __all__ = [
     "text_derivation",
     "text_equation",
     "text_expression",
+    "view_of",
 ]

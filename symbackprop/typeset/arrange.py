@@ -52,7 +52,7 @@ from symbackprop.typeset.formula import (
     Root,
     Total,
 )
-from symbackprop.typeset.names import Glyph, glyph, latex_glyph, tensor_glyph
+from symbackprop.typeset.names import Glyph, latex_glyph
 from symbackprop.typeset.order import Context
 from symbackprop.typeset.terms import Split, shared, split_term
 
@@ -111,14 +111,15 @@ def symbol_formula(
 ) -> Formula:
     """A tensor's letter at these positions, `below` it; for an adjoint see `element_formula`."""
     if not tensor.adjoint_of:
-        return Element(tensor_glyph(tensor), positions, below)
+        return Element(context.letter(tensor), positions, below)
     primal = context.tensors[tensor.adjoint_of]
     short = tensor.latex or ("" if tensor.derivative_of else primal.error_symbol)
-    if abbreviate and short:
-        return Element(latex_glyph(short), positions, below)
+    named_so = context.names.get(tensor.name)
+    if abbreviate and (named_so or short):
+        return Element(named_so or latex_glyph(short), positions, below)
     named = context.tensors.get(tensor.derivative_of or context.objective)
     if named is None:
-        above: Formula = Element(glyph(context.objective))
+        above: Formula = Element(context.symbol(context.objective))
         own = positions
     else:
         rank = len(named.indices) if positions else 0
@@ -136,9 +137,9 @@ class _Arranger:
             ((sp.Mul, sp.Number), self._signed),
             (sp.Pow, self._power),
             ((sp.Sum, MaxOver), self._reduction),
-            (sp.Idx, lambda e: Element(glyph(index_name(e), layered=False))),
+            (sp.Idx, lambda e: Element(context.symbol(index_name(e), layered=False))),
             ((sp.Indexed, sp.Symbol), self.element),
-            (sp.NumberSymbol, lambda e: Element(glyph(str(e).lower()))),
+            (sp.NumberSymbol, lambda e: Element(context.symbol(str(e).lower()))),
             (bracket, lambda e: Bracket(self._condition(e.args[0]))),
             (sp.KroneckerDelta, self._delta),
             (sp.Piecewise, self._cases),
@@ -162,7 +163,7 @@ class _Arranger:
         places = element.indices if isinstance(element, sp.Indexed) else ()
         positions = tuple(self.position(place) for place in places)
         if tensor is None:
-            return Element(glyph(str(element)), positions)
+            return Element(self._context.symbol(str(element)), positions)
         return symbol_formula(tensor, self._context, positions, abbreviate=abbreviate)
 
     def _infinity(self, expr: sp.Expr) -> Formula:
@@ -263,7 +264,9 @@ class _Arranger:
 
     def _call(self, expr: sp.Expr) -> Formula:
         if isinstance(expr, AppliedUndef):
-            return Call(glyph(expr.func.__name__), tuple(map(self.formula, expr.args)))
+            return Call(
+                self._context.symbol(expr.func.__name__), tuple(map(self.formula, expr.args))
+            )
         record = primitive_of(expr)
         if record is None:
             raise EquationError(

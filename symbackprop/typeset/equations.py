@@ -19,6 +19,7 @@ from symbackprop.typeset.latex import latex
 from symbackprop.typeset.matrix import MatrixEquation
 from symbackprop.typeset.matrix_form import Convention, Layout, base_form, batch_sizes, form_of
 from symbackprop.typeset.matrix_formula import left_formulas, matrix_formula
+from symbackprop.typeset.names import Glyph
 from symbackprop.typeset.order import Context
 from symbackprop.typeset.slices import steps_of
 from symbackprop.typeset.text import text
@@ -144,6 +145,8 @@ class EquationWriter:
     slices
         The sizes of the axes that are subscripts in matrix notation; if None, each
         equation has those along which it reads other steps.
+    names
+        Symbols that are shown otherwise than their names say; see `order.Context`.
 
     Raises
     ------
@@ -151,13 +154,15 @@ class EquationWriter:
         On an unknown notation or convention.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (a page's notation consists of them all)
         self,
         tensors: Tensors,
         notation: Notation = "index",
         convention: Convention = "row",
         objective: str = "L",
         slices: frozenset[sp.Expr] | None = None,
+        *,
+        names: Mapping[str, Glyph] | None = None,
     ) -> None:
         for value, known in ((notation, _NOTATIONS), (convention, _CONVENTIONS)):
             if value not in known:
@@ -167,7 +172,7 @@ class EquationWriter:
                 )
         self.notation = notation
         self.convention = convention
-        self.context = Context(tensors, objective)
+        self.context = Context(tensors, objective, names=dict(names or {}))
         self._page = None if slices is None else self._layout_of(slices)
         self._forms: dict[Equation, MatrixEquation | None] = {}
 

@@ -51,7 +51,7 @@ from symbackprop.typeset.matrix import (
     Transpose,
 )
 from symbackprop.typeset.matrix import Power as MatrixPower
-from symbackprop.typeset.names import Glyph, glyph
+from symbackprop.typeset.names import Glyph
 from symbackprop.typeset.order import Context
 from symbackprop.typeset.text import text
 
@@ -136,7 +136,9 @@ class _Writer:
             case MatrixPower(base, exponent):
                 return self._power(base, exponent)
             case Apply(function, arguments):
-                called = function if isinstance(function, Primitive) else glyph(function)
+                called = (
+                    function if isinstance(function, Primitive) else self._context.symbol(function)
+                )
                 return Call(called, tuple(self.formula(argument) for argument in arguments))
             case Mask(left, sign, right):
                 return Bracket(Relation(self.formula(left), sign, self.formula(right)))

@@ -23,6 +23,7 @@ from symbackprop.language import (
     free_indices,
     index_name,
 )
+from symbackprop.typeset.names import Glyph, glyph, tensor_glyph
 
 SortKey: TypeAlias = tuple[int, ...]
 
@@ -42,11 +43,15 @@ class Context:
         The name of what is differentiated.
     order
         Index names in the order in which they were met: on the left, then bound.
+    names
+        By name of a tensor, an index, a size or a function, the symbol it is shown as
+        where that is not the one its name says.
     """
 
     tensors: Mapping[str, Tensor]
     objective: str = "L"
     order: tuple[str, ...] = ()
+    names: Mapping[str, Glyph] = field(default_factory=dict)
     _places: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -61,6 +66,14 @@ class Context:
     def binding(self, indices: Iterable[sp.Idx]) -> Context:
         """The context in which these indices are in force too."""
         return replace(self, order=(*self.order, *map(index_name, indices)))
+
+    def symbol(self, name: str, *, layered: bool = True) -> Glyph:
+        """How a name is written; see `names.glyph`."""
+        return self.names.get(name) or glyph(name, layered=layered)
+
+    def letter(self, tensor: Tensor) -> Glyph:
+        """How a tensor is written."""
+        return self.names.get(tensor.name) or tensor_glyph(tensor)
 
     def tensor(self, element: sp.Expr) -> Tensor | None:
         """The tensor an element or a scalar symbol belongs to."""

@@ -16,7 +16,18 @@ _EN = {
     "forward": "Forward",
     "backward": "Backward",
     "gradients": "Gradients",
+    "summary": "Summary",
     "notation": "Notation",
+    # the summary's columns
+    "forward-equation": "forward",
+    "gradient": "gradient",
+    "shape": "shape",
+    "cost": "products",
+    # sentences about the page
+    "blocks": "blocks {first} to {last} as block {like}",
+    "fold": "{blocks}: {used}",
+    "checked": "Each of these {count} equalities was evaluated at {points} points drawn at "
+    "random{sizes}: both sides agree to {digits} digits (largest difference {worst}).",
     "base": "with",
     # roles
     "input": "input",
