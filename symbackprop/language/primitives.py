@@ -94,9 +94,9 @@ class Spelling:
     helper: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Primitive:
-    """All that is known of one elementwise function.
+    """All that is known of one elementwise function; there is one record of each.
 
     Attributes
     ----------

@@ -176,6 +176,13 @@ class Cases:
     branches: tuple[tuple[Formula, Formula | None], ...]
 
 
+@dataclass(frozen=True)
+class Marked:
+    """A part that a step changed."""
+
+    body: Formula
+
+
 Formula: TypeAlias = (
     Number
     | Element
@@ -195,4 +202,5 @@ Formula: TypeAlias = (
     | Joined
     | Bracket
     | Cases
+    | Marked
 )

@@ -19,6 +19,7 @@ from symbackprop.typeset.formula import (
     Fraction,
     Group,
     Joined,
+    Marked,
     Norm,
     Number,
     Partial,
@@ -212,3 +213,8 @@ def _(formula: Cases) -> str:
         for value, holds in formula.branches
     ]
     return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
+
+
+@latex.register
+def _(formula: Marked) -> str:
+    return rf"\changed{{{latex(formula.body)}}}"

@@ -15,6 +15,7 @@ from symbackprop.typeset.formula import (
     Fraction,
     Group,
     Joined,
+    Marked,
     Norm,
     Number,
     Partial,
@@ -31,6 +32,9 @@ from symbackprop.typeset.names import Glyph, subscript, superscript
 
 _SIGNS = {">": ">", ">=": "≥", "<": "<", "<=": "≤", "=": "=", "!=": "≠"}
 MINUS = "−"
+#: Around what a step changed, for whoever shows it in a colour: Unicode's marks of an
+#: annotation, which no symbol has.
+MARK, END = "\ufff9", "\ufffb"
 
 
 @singledispatch
@@ -184,3 +188,8 @@ def _(formula: Cases) -> str:
         for value, holds in formula.branches
     ]
     return f"{{{'; '.join(rows)}}}"
+
+
+@text.register
+def _(formula: Marked) -> str:
+    return f"{MARK}{text(formula.body)}{END}"
