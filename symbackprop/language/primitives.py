@@ -107,6 +107,9 @@ class Primitive:
     latex, text
         Format strings for LaTeX and Unicode, ``{0}``, ``{1}`` for the arguments;
         arguments come unparenthesised.
+    mathml
+        The same for MathML, each argument one element; empty where a name is followed by
+        the arguments in parentheses, as `text` says.
     spellings
         Backend name to `Spelling`; ``"python"`` spells it between plain numbers.
     value
@@ -134,6 +137,7 @@ class Primitive:
     parity: int = 0
     kinks: tuple[float, ...] = ()
     arity: int = field(default=1)
+    mathml: str = ""
 
     def derivative(self, position: int, arguments: tuple[sp.Expr, ...]) -> sp.Expr:
         """The partial derivative by the argument at `position`, at real `arguments`."""
@@ -180,6 +184,7 @@ _RECORDS = (
     Primitive(
         "exp", sp.exp, r"e^{{{0}}}", "exp({0})",
         _spell("np.exp({0})", "torch.exp({0})", "math.exp({0})"), mpmath.exp, positive=True,
+        mathml="<msup><mi>e</mi>{0}</msup>",
     ),
     Primitive(
         "log", sp.log, r"\log {0}", "log({0})",
@@ -229,6 +234,7 @@ _RECORDS = (
         "abs", sp.Abs, r"\left|{0}\right|", "|{0}|",
         _spell("np.abs({0})", "torch.abs({0})", "abs({0})"), mpmath.fabs,
         partials=(sp.sign,), kinks=(0.0,), parity=1,
+        mathml='<mrow><mo form="prefix">|</mo>{0}<mo form="postfix">|</mo></mrow>',
     ),
     Primitive(
         "sign", sp.sign, r"\operatorname{{sign}} {0}", "sign({0})",
@@ -240,6 +246,7 @@ _RECORDS = (
         "floor", sp.floor, r"\left\lfloor {0} \right\rfloor", "⌊{0}⌋",
         _spell("np.floor({0})", "torch.floor({0})", "math.floor({0})"), mpmath.floor,
         partials=(lambda u: sp.Integer(0),), kinks=(0.0, 1.0),
+        mathml="<mrow><mo>⌊</mo>{0}<mo>⌋</mo></mrow>",
     ),
     Primitive(
         "maximum", sp.Max, r"\max({0}, {1})", "max({0}, {1})",
@@ -254,6 +261,7 @@ _RECORDS = (
     Primitive(
         "power", sp.Pow, r"{0}^{{{1}}}", "{0}^{1}",
         _spell("({0}) ** ({1})", "({0}) ** ({1})", "({0}) ** ({1})"), mpmath.power, arity=2,
+        mathml="<msup>{0}{1}</msup>",
     ),
 )  # fmt: skip
 

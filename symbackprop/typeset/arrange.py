@@ -116,7 +116,8 @@ def symbol_formula(
     short = tensor.latex or ("" if tensor.derivative_of else primal.error_symbol)
     named_so = context.names.get(tensor.name)
     if abbreviate and (named_so or short):
-        return Element(named_so or latex_glyph(short), positions, below)
+        letter = replace(named_so or latex_glyph(short), tensor=tensor.name)
+        return Element(letter, positions, below)
     named = context.tensors.get(tensor.derivative_of or context.objective)
     if named is None:
         above: Formula = Element(context.symbol(context.objective))
@@ -125,7 +126,7 @@ def symbol_formula(
         rank = len(named.indices) if positions else 0
         above = symbol_formula(named, context, positions[:rank], abbreviate=False)
         own = positions[rank:]
-    return Partial(above, symbol_formula(primal, context, own, below=below))
+    return Partial(above, symbol_formula(primal, context, own, below=below), tensor.name)
 
 
 class _Arranger:

@@ -39,10 +39,12 @@ class Partial:
     """The derivative of the objective, or of an element, by an element.
 
     The derivative of a derivative is a second derivative: its `objective` is a `Partial`.
+    `tensor` names the tensor that holds it.
     """
 
     objective: Formula
     of: Formula
+    tensor: str = ""
 
 
 @dataclass(frozen=True)

@@ -72,10 +72,13 @@ def position(formula: Formula) -> str:
 
 def joined(positions: list[str]) -> str:
     """Subscripts side by side, with commas unless each is one letter (and primes)."""
+    return ("" if run_together(positions) else r",\,").join(positions)
+
+
+def run_together(positions: list[str]) -> bool:
+    """Whether written subscripts need no commas between them."""
     bare = [place.rstrip("'") for place in positions]
-    if all(len(place) == 1 and place.isalpha() for place in bare):
-        return "".join(positions)
-    return r",\,".join(positions)
+    return all(len(place) == 1 and place.isalpha() for place in bare)
 
 
 @latex.register
@@ -125,14 +128,14 @@ def signed_terms(terms: list[tuple[bool, str]], minus: str = "-") -> str:
 @latex.register
 def _(formula: Power) -> str:
     base, exponent = latex(formula.base), latex(formula.exponent)
-    if _raised(formula.base):
+    if raised(formula.base):
         base = rf"\left({base}\right)"
     if formula.entrywise:
         exponent = rf"\odot {exponent}"
     return f"{base}^{exponent}" if len(exponent) == 1 else f"{base}^{{{exponent}}}"
 
 
-def _raised(formula: Formula) -> bool:
+def raised(formula: Formula) -> bool:
     """Whether a base has a superscript of its own."""
     return isinstance(formula, Element) and formula.glyph.raised
 
@@ -141,7 +144,7 @@ def _raised(formula: Formula) -> bool:
 def _(formula: Transposed) -> str:
     base = latex(formula.base)
     # Braces, not parentheses: a transpose of W^(1) is no power of it.
-    return (f"{{{base}}}" if _raised(formula.base) else base) + r"^{\top}"
+    return (f"{{{base}}}" if raised(formula.base) else base) + r"^{\top}"
 
 
 @latex.register

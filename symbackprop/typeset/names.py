@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from symbackprop.language import Role, Tensor
@@ -64,12 +64,15 @@ class Glyph:
         The LaTeX of its own subscript and superscript, without braces.
     text
         The whole symbol in Unicode.
+    tensor
+        The name of the tensor whose symbol it is, empty for any other symbol.
     """
 
     body: str
     sub: str = ""
     sup: str = ""
     text: str = ""
+    tensor: str = ""
 
     @property
     def raised(self) -> bool:
@@ -123,9 +126,9 @@ def glyph(name: str, *, layered: bool = True) -> Glyph:
 def tensor_glyph(tensor: Tensor) -> Glyph:
     """The symbol for a tensor: its own LaTeX where it has one."""
     plain = glyph(tensor.name, layered=tensor.role is not Role.HYPERPARAMETER)
-    if not tensor.latex:
-        return plain
-    return latex_glyph(tensor.latex, text=plain.text)
+    if tensor.latex:
+        plain = latex_glyph(tensor.latex, text=plain.text)
+    return replace(plain, tensor=tensor.name)
 
 
 @lru_cache(maxsize=4096)
@@ -137,7 +140,7 @@ def latex_glyph(latex: str, text: str = "") -> Glyph:
     """
     scripts = {"_": "", "^": ""}
     body, mark = "", ""
-    for token in _tokens(latex):
+    for token in latex_tokens(latex):
         if token in scripts:
             mark = token
         elif mark:
@@ -227,7 +230,7 @@ def _escaped(name: str) -> str:
     )
 
 
-def _tokens(latex: str) -> list[str]:
+def latex_tokens(latex: str) -> list[str]:
     """Commands, single characters and balanced groups, in order."""
     tokens: list[str] = []
     place = 0

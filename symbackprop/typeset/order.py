@@ -73,7 +73,8 @@ class Context:
 
     def letter(self, tensor: Tensor) -> Glyph:
         """How a tensor is written."""
-        return self.names.get(tensor.name) or tensor_glyph(tensor)
+        named = self.names.get(tensor.name)
+        return replace(named, tensor=tensor.name) if named else tensor_glyph(tensor)
 
     def tensor(self, element: sp.Expr) -> Tensor | None:
         """The tensor an element or a scalar symbol belongs to."""
