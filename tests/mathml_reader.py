@@ -15,7 +15,7 @@ _CHILDREN = {
 _TOKENS = {"mi", "mn", "mo", "mtext"}
 _ATTRIBUTES = {
     "data-name", "class", "display", "form", "accent", "movablelimits", "mathvariant",
-    "lspace", "rspace",
+    "lspace", "rspace", "stretchy",
 }  # fmt: skip
 
 _WRITTEN = {

@@ -24,6 +24,7 @@ from symbackprop.typeset.mathml_symbols import symbol
 from symbackprop.typeset.names import glyph, latex_glyph, tensor_glyph
 from symbackprop.typeset.order import Context
 
+LEFT, RIGHT = '<mo stretchy="false">(</mo>', '<mo stretchy="false">)</mo>'
 TIMES, APPLY, COMMA = "<mo>\u2062</mo>", "<mo>\u2061</mo>", "<mo>\u2063</mo>"
 n, j, x, y, z = (Element(glyph(letter)) for letter in "njxyz")
 one, two, half = Number(sp.S.One), Number(sp.Integer(2)), Number(sp.Rational(1, 2))
@@ -37,7 +38,7 @@ KINDS: dict[type, tuple[Formula, str]] = {
         Z1,
         '<msubsup data-name="z1"><mi>z</mi>'
         f"<mrow><mi>n</mi>{COMMA}<mi>j</mi></mrow>"
-        "<mrow><mo>(</mo><mn>1</mn><mo>)</mo></mrow></msubsup>",
+        f"<mrow>{LEFT}<mn>1</mn>{RIGHT}</mrow></msubsup>",
     ),
     tree.Partial: (
         tree.Partial(x, y, "dy"),
@@ -72,18 +73,19 @@ KINDS: dict[type, tuple[Formula, str]] = {
     ),
     tree.Call: (
         Call(PRIMITIVES["relu"], (x,)),
-        f"<mrow><mi>relu</mi>{APPLY}<mrow><mo>(</mo><mi>x</mi><mo>)</mo></mrow></mrow>",
+        f"<mrow><mi>relu</mi>{APPLY}<mrow>{LEFT}<mi>x</mi>{RIGHT}</mrow></mrow>",
     ),
-    tree.Group: (tree.Group(x), "<mrow><mo>(</mo><mi>x</mi><mo>)</mo></mrow>"),
+    tree.Group: (tree.Group(x), f"<mrow>{LEFT}<mi>x</mi>{RIGHT}</mrow>"),
     tree.Relation: (LESS, "<mrow><mi>n</mi><mo>&lt;</mo><mi>j</mi></mrow>"),
     tree.Joined: (
         tree.Joined((x, tree.Joined((y, z), "or")), "and"),
-        "<mrow><mi>x</mi><mo>,</mo><mrow><mo>(</mo>"
-        "<mrow><mi>y</mi><mo>∨</mo><mi>z</mi></mrow><mo>)</mo></mrow></mrow>",
+        f"<mrow><mi>x</mi><mo>,</mo><mrow>{LEFT}"
+        f"<mrow><mi>y</mi><mo>∨</mo><mi>z</mi></mrow>{RIGHT}</mrow></mrow>",
     ),
     tree.Bracket: (
         tree.Bracket(LESS),
-        "<mrow><mo>[</mo><mrow><mi>n</mi><mo>&lt;</mo><mi>j</mi></mrow><mo>]</mo></mrow>",
+        '<mrow><mo stretchy="false">[</mo><mrow><mi>n</mi><mo>&lt;</mo><mi>j</mi></mrow>'
+        '<mo stretchy="false">]</mo></mrow>',
     ),
     tree.Cases: (
         tree.Cases(((x, LESS), (y, None))),
@@ -141,15 +143,19 @@ def test_what_else_a_formula_may_hold(formula: Formula) -> None:
 def test_a_power_of_a_symbol_stands_above_its_subscripts() -> None:
     squared = tree.Power(Element(glyph("x"), (n,)), two)
     assert mathml(squared) == "<msubsup><mi>x</mi><mi>n</mi><mn>2</mn></msubsup>"
-    assert mathml(tree.Power(Z1, two)).startswith("<msup><mrow><mo>(</mo><msubsup")
+    assert mathml(tree.Power(Z1, two)).startswith(f"<msup><mrow>{LEFT}<msubsup")
 
 
 def test_products_and_functions_are_read_aloud() -> None:
     assert TIMES in mathml(tree.Product((x, y)))
     assert TIMES in mathml(tree.Product((two, x), tight=True))
     assert mathml(Call(PRIMITIVES["log"], (x,), bare=True)) == (
-        f"<mrow><mi>log</mi>{APPLY}<mi>x</mi></mrow>"
+        '<mrow><mi>log</mi><mo rspace="0.17em">\u2061</mo><mi>x</mi></mrow>'
     )
+
+
+def test_fences_stretch_around_what_is_tall() -> None:
+    assert mathml(tree.Group(tree.Fraction(one, x))).startswith("<mrow><mo>(</mo><mfrac>")
 
 
 def test_signs_of_positions_stand_close() -> None:
@@ -198,9 +204,10 @@ def test_a_name_is_shown_whole(name: str, shown: str) -> None:
         (r"\mathrm{softmax}", "<mi>softmax</mi>"),
         (r"\text{权重}", "<mtext>权重</mtext>"),
         ("x_{10}", "<msub><mi>x</mi><mn>10</mn></msub>"),
-        ("{x}'", "<msup><mi>x</mi><mo>′</mo></msup>"),
+        ("{x}'", "<mrow><mi>x</mi><mo>′</mo></mrow>"),
+        ("'", "<mo>′</mo>"),
         (r"x\,y", "<mrow><mi>x</mi><mi>y</mi></mrow>"),
-        (r"\left(a\right)", "<mrow><mo>(</mo><mi>a</mi><mo>)</mo></mrow>"),
+        (r"\left(a\right)", f"<mrow>{LEFT}<mi>a</mi>{RIGHT}</mrow>"),
         (r"\somecommand", "<mi>somecommand</mi>"),
         ("^2", "<msup><mrow></mrow><mn>2</mn></msup>"),
         ("x^", "<mi>x</mi>"),
@@ -214,8 +221,8 @@ def test_a_symbol_given_as_latex(text: str, expected: str) -> None:
 
 def test_a_prime_stands_beside_a_superscript() -> None:
     assert mathml(Element(latex_glyph("W'^{(1)}"), (n,))) == (
-        "<msubsup><mi>W</mi><mi>n</mi>"
-        "<mrow><mo>′</mo><mrow><mo>(</mo><mn>1</mn><mo>)</mo></mrow></mrow></msubsup>"
+        "<msubsup><mrow><mi>W</mi><mo>′</mo></mrow><mi>n</mi>"
+        f"<mrow>{LEFT}<mn>1</mn>{RIGHT}</mrow></msubsup>"
     )
 
 

@@ -39,7 +39,9 @@ from symbackprop.typeset.names import Glyph
 
 _SIGNS = {">": "&gt;", ">=": "≥", "<": "&lt;", "<=": "≤", "=": "=", "!=": "≠"}
 _TIMES, _APPLY, _COMMA = "<mo>\u2062</mo>", "<mo>\u2061</mo>", "<mo>\u2063</mo>"
+_APPLY_BARE = '<mo rspace="0.17em">\u2061</mo>'  # a thin space before log's argument
 _MINUS = "<mo>−</mo>"
+_TALL = ("<mfrac", "<munder", "<mtable")
 _PARTIAL = "<mi>∂</mi>"
 
 #: What stands beside the last of several cases; the only word in a formula.
@@ -77,10 +79,8 @@ def _(formula: Element) -> str:
 def _element(formula: Element, above: Sequence[str] = ()) -> str:
     """A symbol with its positions and, `above` them, what it is raised to."""
     glyph = formula.glyph
-    body = glyph.body.rstrip("'")
-    primes = ["<mo>′</mo>"] * (len(glyph.body) - len(body))
     below = _listed([*_one(glyph.sub), *_positions(formula.positions)])
-    written = scripted(symbol(body), below, [*primes, *_one(glyph.sup), *above])
+    written = scripted(symbol(glyph.body), below, [*_one(glyph.sup), *above])
     return _named(written, glyph.tensor)
 
 
@@ -137,7 +137,9 @@ def _fraction(above: str, below: str) -> str:
 
 
 def _fenced(written: str, left: str = "(", right: str = ")") -> str:
-    return f"<mrow><mo>{left}</mo>{written}<mo>{right}</mo></mrow>"
+    # Browsers give a fence that may stretch the width of its tallest form.
+    stretchy = "" if any(tag in written for tag in _TALL) else ' stretchy="false"'
+    return f"<mrow><mo{stretchy}>{left}</mo>{written}<mo{stretchy}>{right}</mo></mrow>"
 
 
 @mathml.register
@@ -231,7 +233,9 @@ def _call(function: Primitive | Glyph, arguments: list[str], bare: bool) -> str:
     else:
         name = f"<mi>{function.text.partition('(')[0]}</mi>"
     argument = row(_listed(arguments))
-    return f"<mrow>{name}{_APPLY}{argument if bare else _fenced(argument)}</mrow>"
+    if bare:
+        return f"<mrow>{name}{_APPLY_BARE}{argument}</mrow>"
+    return f"<mrow>{name}{_APPLY}{_fenced(argument)}</mrow>"
 
 
 @mathml.register

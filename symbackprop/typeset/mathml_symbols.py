@@ -5,8 +5,8 @@ symbols are made of. A command not known here is shown as its name, upright.
 
 >>> symbol(r"\hat{y}")
 '<mover accent="true"><mi>y</mi><mo>^</mo></mover>'
->>> symbol(r"W^{(1)}")
-'<msup><mi>W</mi><mrow><mo>(</mo><mn>1</mn><mo>)</mo></mrow></msup>'
+>>> symbol(r"W_{hx}")
+'<msub><mi>W</mi><mrow><mi>h</mi><mi>x</mi></mrow></msub>'
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ _ACCENTS = {
 }  # fmt: skip
 #: Spaces and sizes, which MathML does without.
 _SILENT = {",", ";", ":", "!", " ", "quad", "left", "right", "big", "Big", "displaystyle"}
+#: What belongs to the atom before it.
+_MARKS = {"'", "_", "^"}
 _UPRIGHT = {"mathrm", "operatorname", "text", "textrm", "mathsf", "mathtt", "mathit"}
 
 #: Where an alphabet's capitals, small letters and digits begin, and letters that Unicode
@@ -85,15 +87,27 @@ class _Reader:
 
     def read(self) -> list[str]:
         found: list[str] = []
-        while self._place < len(self._tokens):
-            atom = "" if self._is_script() else self._atom(self._next())
+        while mark := self._peek():
+            atom = "" if mark in _MARKS else self._atom(self._next())
+            primes = self._primes()
+            if primes:
+                # The font's prime is raised by itself, as on a typewriter.
+                atom = row([atom, *primes] if atom else primes)
             below, above = self._scripts()
             if atom or below or above:
                 found.append(scripted(atom or "<mrow></mrow>", below, above))
         return found
 
-    def _is_script(self) -> bool:
-        return self._place < len(self._tokens) and self._tokens[self._place] in ("'", "_", "^")
+    def _peek(self) -> str:
+        """The next token; empty at the end."""
+        return self._tokens[self._place] if self._place < len(self._tokens) else ""
+
+    def _primes(self) -> list[str]:
+        found: list[str] = []
+        while self._peek() == "'":
+            found.append("<mo>′</mo>")
+            self._place += 1
+        return found
 
     def _next(self) -> str:
         """The next token, a number in one piece."""
@@ -108,22 +122,17 @@ class _Reader:
         return token
 
     def _scripts(self) -> tuple[list[str], list[str]]:
-        """What is attached to the atom just read: primes, subscripts, superscripts."""
+        """What is attached to the atom just read."""
         below: list[str] = []
         above: list[str] = []
-        while self._is_script():
-            mark = self._next()
-            if mark == "'":
-                above.append("<mo>′</mo>")
-            else:
-                (below if mark == "_" else above).extend(self._argument(symbols))
+        while self._peek() in ("_", "^"):
+            place = below if self._next() == "_" else above
+            place.extend(self._argument(symbols))
         return below, above
 
     def _argument(self, read: Callable[[str], Sequence[str]]) -> Sequence[str]:
         """The next token or group, read."""
-        if self._place == len(self._tokens):
-            return ()
-        token = self._tokens[self._place]
+        token = self._peek()
         self._place += 1
         return read(token[1:-1] if token.startswith("{") else token)
 
@@ -163,6 +172,8 @@ def _is_number(text: str) -> bool:
 
 
 def _sign(sign: str) -> str:
+    if sign in "()[]":
+        return f'<mo stretchy="false">{sign}</mo>'
     return f"<mo>{escape(sign)}</mo>"
 
 
@@ -172,6 +183,8 @@ def _words(latex: str) -> list[str]:
         _SIGNS.get(piece[1:].strip(), piece[1:]) if piece.startswith("\\") else piece.strip("{}")
         for piece in latex_tokens(latex)
     )
+    if not text:
+        return []
     return [_identifier(text)] if text.isalpha() and text.isascii() else [_text(text)]
 
 
