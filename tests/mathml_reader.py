@@ -28,7 +28,7 @@ _WRITTEN = {
     "phi": "φ", "omega": "ω", "Sigma": "Σ", "Delta": "Δ", "Gamma": "Γ",
 }  # fmt: skip
 _FUNCTIONS = {"log", "tanh", "sin", "cos", "max", "min", "exp"}
-_SILENT = {"frac", "left", "right", "mathrm", "mathbf", "operatorname", "text", "sqrt"}
+_SILENT = {"frac", "left", "right", "mathrm", "mathbf", "operatorname", "text", "sqrt", "changed"}
 _INVISIBLE = "\u2061\u2062\u2063"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import unescape
 from typing import get_args
@@ -94,6 +95,7 @@ KINDS: dict[type, tuple[Formula, str]] = {
         "<mtd><mrow><mi>n</mi><mo>&lt;</mo><mi>j</mi></mrow></mtd></mtr>"
         f"<mtr><mtd><mi>y</mi></mtd><mtd>{OTHERWISE}</mtd></mtr></mtable></mrow>",
     ),
+    tree.Marked: (tree.Marked(x), '<mrow class="changed"><mi>x</mi></mrow>'),
 }
 
 
@@ -152,6 +154,17 @@ def test_products_and_functions_are_read_aloud() -> None:
     assert mathml(Call(PRIMITIVES["log"], (x,), bare=True)) == (
         '<mrow><mi>log</mi><mo rspace="0.17em">\u2061</mo><mi>x</mi></mrow>'
     )
+
+
+def test_a_mark_changes_nothing_around_it() -> None:
+    index = Element(glyph("n'"))
+    for formula, changed in (
+        (Element(glyph("z"), (index, j)), Element(glyph("z"), (tree.Marked(index), j))),
+        (tree.Product((x, two)), tree.Product((x, tree.Marked(two)))),
+    ):
+        assert re.sub(r'<mrow class="changed">(.*?)</mrow>', r"\1", mathml(changed)) == mathml(
+            formula
+        )
 
 
 def test_fences_stretch_around_what_is_tall() -> None:

@@ -22,6 +22,7 @@ from symbackprop.typeset.formula import (
     Fraction,
     Group,
     Joined,
+    Marked,
     Norm,
     Number,
     Partial,
@@ -91,9 +92,13 @@ def _one(script: str) -> list[str]:
 def _positions(positions: Sequence[Formula]) -> list[str]:
     """Positions, those of one letter each in one row, with invisible commas."""
     places = [_close(mathml(place)) for place in positions]
-    if len(places) > 1 and run_together([position(place) for place in positions]):
+    if len(places) > 1 and run_together([position(_unmarked(place)) for place in positions]):
         return [row(_between(places, _COMMA))]
     return places
+
+
+def _unmarked(formula: Formula) -> Formula:
+    return formula.body if isinstance(formula, Marked) else formula
 
 
 def _close(written: str) -> str:
@@ -148,7 +153,7 @@ def _(formula: Product) -> str:
     parts = [mathml(first)]
     for factor in others:
         # Two numbers side by side would read as one.
-        parts.append("<mo>⋅</mo>" if latex(factor)[0].isdigit() else _TIMES)
+        parts.append("<mo>⋅</mo>" if latex(_unmarked(factor))[0].isdigit() else _TIMES)
         parts.append(mathml(factor))
     return row(parts)
 
@@ -270,3 +275,8 @@ def _(formula: Cases) -> str:
         for value, holds in formula.branches
     )
     return f'<mrow><mo>{{</mo><mtable class="cases">{rows}</mtable></mrow>'
+
+
+@mathml.register
+def _(formula: Marked) -> str:
+    return f'<mrow class="changed">{mathml(formula.body)}</mrow>'
