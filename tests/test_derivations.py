@@ -130,7 +130,7 @@ def test_softmax_cross_entropy_uses_the_declared_fact() -> None:
     assert same(backward.adjoints["z2"], (p[n, k] - y[n, k]) / N)
     used = [step for step in backward.steps if step.rule == "use-fact"]
     assert [step.target for step in used] == ["z2"]
-    assert str(fact) in used[0].why
+    assert used[0].used == (str(fact),)
 
 
 def test_softmax_cross_entropy_without_the_fact_keeps_the_sum() -> None:
@@ -588,10 +588,8 @@ class TestSteps:
                 assert earlier.after == later.before
             assert own[-1].after == equation.rhs
 
-    def test_every_step_names_a_rule_and_says_why(self, backward: Backward) -> None:
-        for step in backward.steps:
-            assert step.rule in ALL_RULES
-            assert step.why and "{" not in step.why
+    def test_every_step_names_a_rule(self, backward: Backward) -> None:
+        assert {step.rule for step in backward.steps} <= set(ALL_RULES)
 
 
 class TestErrors:

@@ -10,12 +10,11 @@ from layer_cases import cases
 
 import symbackprop.language as sb
 import symbackprop.library as lib
-from symbackprop.calculus import ALL_RULES, Backward, derive_backward
+from symbackprop.calculus import Backward, derive_backward
 from symbackprop.errors import EquationError, OptionError, UnknownNameError
 from symbackprop.typeset import (
     JSON_SCHEMA,
     LEVELS,
-    WORDS,
     columns,
     json_derivation,
     latex_derivation,
@@ -391,7 +390,7 @@ def test_every_step_is_shown_with_its_rule_once_it_changes_something(classifier)
     rules = {step.rule for step in classifier.steps}
     assert {"chain-rule", "contract-delta", "fold-definition", "inline-adjoint"} <= rules
     for rule in rules:
-        assert f"        {rule}: " in shown
+        assert f"        {phrase(rule)}: " in shown
     lines = [line for line in shown.splitlines() if " = " in line]
     assert len(lines) == len(set(lines)), "no line repeats the one above"
 
@@ -415,24 +414,10 @@ def test_json_carries_every_gradient_and_every_step(classifier) -> None:
     assert len(data["steps"]) == len(classifier.steps)
     first = data["steps"][0]
     assert {"target", "rule", "lhs", "before", "after", "why", "text"} == set(first)
-    assert first["why"] == "sum over everything that uses p"
+    assert first["why"].startswith("p affects the result only through the equations that use it")
     for step in data["steps"]:
         for side in ("lhs", "before", "after"):
             check_latex(step[side])
-
-
-@pytest.mark.parametrize("language", WORDS)
-def test_every_rule_has_words_in_every_language(language: str) -> None:
-    missing = [rule for rule in ALL_RULES if rule not in WORDS[language]]
-    assert not missing, f"no words in {language!r} for {missing}"
-    assert set(WORDS[language]) == set(WORDS["en"])
-    for role in set(sb.Role) - {sb.Role.INTERMEDIATE}:
-        assert phrase(role, language)
-
-
-def test_an_unknown_rule_has_no_words() -> None:
-    with pytest.raises(UnknownNameError, match="did you mean 'factor'"):
-        phrase("facto")
 
 
 def test_tables_line_up_whatever_script_their_words_are_in() -> None:

@@ -24,10 +24,9 @@ class Step:
         The element of the adjoint tensor both sides stand for: ``dz1[n, j]``.
     before, after
         The expression the rule met, and the one it left.
-    why
-        One sentence: what the rule used, with the fact or definition named.
     used
-        The definitions or facts the rule used, by name.
+        The definitions or facts the rule used, by name. Why the step holds says
+        `typeset.words`, in the reader's language, under the rule's name.
     """
 
     target: str
@@ -35,7 +34,6 @@ class Step:
     lhs: sp.Expr
     before: sp.Expr
     after: sp.Expr
-    why: str
     used: tuple[str, ...] = ()
 
 

@@ -1,7 +1,7 @@
 """The rules table: every way a derivation may rewrite an expression, by name.
 
-Each rule is an equality; its caption says which. A rule that does not apply returns
-the expression it was given. What a rule used (a definition, a fact) is named in the
+Each rule is an equality; its shape says which. A rule that does not apply returns the
+expression it was given. What a rule used (a definition, a fact) is named in the
 step it leaves.
 """
 
@@ -28,17 +28,14 @@ class Rule:
     Attributes
     ----------
     name
-        The key under which words and steps refer to it.
+        The key under which steps refer to it, and `typeset.words` has its title and
+        why it holds.
     shape
         The equality in one line, left → right.
-    caption
-        Why the step holds, in English; ``{used}`` names the definitions or facts it
-        used. Other languages have a phrase under the rule's name in `typeset.words`.
     """
 
     name: str
     shape: str
-    caption: str
 
 
 @dataclass(frozen=True)
@@ -113,73 +110,22 @@ def factor_out(expr: Poly, context: Context) -> Application:
 
 #: In the order in which they are tried.
 RULES: tuple[Rewrite, ...] = (
-    Rewrite(
-        "fold-definition",
-        "f(z)·… → a·…  when a = f(z)",
-        "recognise the forward value {used}",
-        fold_definitions,
-    ),
-    Rewrite(
-        "contract-delta",
-        "Σⱼ δ(j,k)·f(j) → f(k)",
-        "each Kronecker delta picks one index out of its sum",
-        contract_deltas,
-    ),
-    Rewrite(
-        "base-case",
-        "h₋₁ → its base case, x₋₁ → 0",
-        "outside its range {used} is what its base case says, or 0",
-        use_base_cases,
-    ),
-    Rewrite(
-        "use-fact", "left → right of a declared fact", "by the declared fact {used}", use_facts
-    ),
-    Rewrite(
-        "constant-sum",
-        "Σₖ pₖ → 1  when the definitions of p show it",
-        "a sum that is constant by the definition of {used}",
-        constant_sums,
-    ),
-    Rewrite(
-        "zero-sum",
-        "Σₛ dₜₛ·… → 0  when the equation of d shows it",
-        "the sum is 0: by the equation of {used} its terms cancel",
-        vanishing_sums,
-    ),
-    Rewrite(
-        "absorb-mask",
-        "[s ≤ t]·p → p  when p is 0 where s > t",
-        "{used} is 0 where the condition fails",
-        absorb_masks,
-    ),
-    Rewrite(
-        "fold-sum",
-        "Σᵢ xᵢ·… → m·…  when m = Σᵢ xᵢ",
-        "recognise the forward value {used}, a sum",
-        fold_sums,
-    ),
-    Rewrite(
-        "swap-sums",
-        "Σₛ pₛ·(Σₑ gₑ·vₛₑ) → Σₑ gₑ·oₑ  when o = Σₛ pₛ·vₛ",
-        "change the order of the sums: {used}",
-        swap_sums,
-    ),
-    Rewrite(
-        "expand",
-        "a·(b + c) → a·b + a·c",
-        "multiply out: terms cancel",
-        expand_if_shorter,
-    ),
-    Rewrite("factor", "a·b + a·c → a·(b + c)", "take out the common factor", factor_out),
+    Rewrite("fold-definition", "f(z)·… → a·…  when a = f(z)", fold_definitions),
+    Rewrite("contract-delta", "Σⱼ δ(j,k)·f(j) → f(k)", contract_deltas),
+    Rewrite("base-case", "h₋₁ → its base case, x₋₁ → 0", use_base_cases),
+    Rewrite("use-fact", "left → right of a declared fact", use_facts),
+    Rewrite("constant-sum", "Σₖ pₖ → 1  when the definitions of p show it", constant_sums),
+    Rewrite("zero-sum", "Σₛ dₜₛ·… → 0  when the equation of d shows it", vanishing_sums),
+    Rewrite("absorb-mask", "[s ≤ t]·p → p  when p is 0 where s > t", absorb_masks),
+    Rewrite("fold-sum", "Σᵢ xᵢ·… → m·…  when m = Σᵢ xᵢ", fold_sums),
+    Rewrite("swap-sums", "Σₛ pₛ·(Σₑ gₑ·vₛₑ) → Σₑ gₑ·oₑ  when o = Σₛ pₛ·vₛ", swap_sums),
+    Rewrite("expand", "a·(b + c) → a·b + a·c", expand_if_shorter),
+    Rewrite("factor", "a·b + a·c → a·(b + c)", factor_out),
 )
 
 # What the sweep does by itself.
-CHAIN_RULE = Rule(
-    "chain-rule",
-    "∂L/∂x → Σ ∂L/∂u · ∂u/∂x over all u that use x",
-    "sum over everything that uses {used}",
-)
-INLINE_ADJOINT = Rule("inline-adjoint", "∂L/∂u → its own equation", "insert the adjoint of {used}")
+CHAIN_RULE = Rule("chain-rule", "∂L/∂x → Σ ∂L/∂u · ∂u/∂x over all u that use x")
+INLINE_ADJOINT = Rule("inline-adjoint", "∂L/∂u → its own equation")
 
 #: Every rule a step may name.
 ALL_RULES: Mapping[str, Rule] = {rule.name: rule for rule in (CHAIN_RULE, INLINE_ADJOINT, *RULES)}

@@ -83,6 +83,5 @@ class StepView(Sequence[Step]):
             lhs=lhs,
             before=lhs if before is None else self._writer.expression(before),
             after=self._writer.expression(rewriting.after),
-            why=rewriting.rule.caption.format(used=", ".join(rewriting.used)),
             used=rewriting.used,
         )

@@ -19,10 +19,11 @@ from symbackprop.typeset.equations import (
 from symbackprop.typeset.matrix_form import Convention, matrix_form
 from symbackprop.typeset.page import LEVELS, Checked, Level, Page, View
 from symbackprop.typeset.page_json import JSON_SCHEMA, json_derivation
-from symbackprop.typeset.words import WORDS, phrase
+from symbackprop.typeset.words import LANGUAGES, WORDS, phrase
 
 __all__ = [
     "JSON_SCHEMA",
+    "LANGUAGES",
     "LEVELS",
     "WORDS",
     "Checked",

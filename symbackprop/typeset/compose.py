@@ -12,7 +12,7 @@ from symbackprop.typeset.arrange import arrange, element_formula, symbol_formula
 from symbackprop.typeset.costs import cost_formula, multiplications
 from symbackprop.typeset.equations import EquationWriter, Notation
 from symbackprop.typeset.folds import Folder
-from symbackprop.typeset.formula import Element, Formula, Group, Relation, Total
+from symbackprop.typeset.formula import Formula, Group, Relation, Total
 from symbackprop.typeset.matrix_form import Convention
 from symbackprop.typeset.names import Glyph
 from symbackprop.typeset.notes import notes
@@ -231,7 +231,7 @@ class Composer:
     def _used(self, name: str) -> Formula | str:
         tensor = self.backward.tensors.get(name)
         if tensor is not None:
-            return Element(self.context.letter(tensor))
+            return symbol_formula(tensor, self.context)
         for fact in self.backward.system.facts:
             if str(fact) == name:
                 left, right = (arrange(e, self.context) for e in (fact.left, fact.right))

@@ -45,6 +45,10 @@ class Reason:
     used: tuple[Formula | str, ...] = ()
 
 
+#: Why an equation may be written without indices.
+MATRIX_FORM = Reason("matrix-form")
+
+
 @dataclass(frozen=True)
 class Equality:
     """An equation as it is written; `left` is a chain: δ = ∂L/∂z = ….

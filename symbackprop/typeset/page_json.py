@@ -79,7 +79,7 @@ class _DataWriter:
             "target": step.target,
             "rule": step.rule,
             **{key: latex(formula) for key, formula in formulas.items()},
-            "why": text_reason(self.composer.reason(step), self._language),
+            "why": text_reason(self.composer.reason(step), self._language, ".why"),
             "text": {key: text(formula) for key, formula in formulas.items()},
         }
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from symbackprop.typeset.equations import latex_base
 from symbackprop.typeset.latex import latex
 from symbackprop.typeset.page import (
+    MATRIX_FORM,
     Entry,
     Equality,
     Fold,
@@ -59,9 +60,19 @@ def latex_fold(fold: Fold, language: str) -> str:
     return f" {renamed} ".join(map(_as_text, words.split("{used}"))).strip()
 
 
-def latex_reason(reason: Reason, language: str) -> str:
-    """Why a step holds, or what a sign means, in words."""
-    words = phrase(reason.rule, language).split("{used}")
+def latex_reason(reason: Reason, language: str, entry: str = "") -> str:
+    """What a sign means; of a rule its title, or another `entry` of it: ``.brief``, ``.why``."""
+    return _with_used(phrase(reason.rule + entry, language), reason)
+
+
+def latex_step(reason: Reason, language: str) -> str:
+    """The rule of a step and why it holds, short enough to stand beside a formula."""
+    title = phrase(reason.rule, language) + phrase("colon", language)
+    return _with_used(title + phrase(f"{reason.rule}.brief", language), reason)
+
+
+def _with_used(sentence: str, reason: Reason) -> str:
+    words = sentence.split("{used}")
     used = r",\ ".join(latex(u) if not isinstance(u, str) else _as_text(u) for u in reason.used)
     return f" {used} ".join(map(_as_text, words)).strip()
 
@@ -82,13 +93,11 @@ def _derived(entry: Entry, view: View, language: str) -> Iterator[str]:
     first, *others = map(latex, entry.views["index"].left)
     for place, move in enumerate(entry.moves):
         chain = [latex(move.after)] if place else [*others, latex(move.after)]
-        why = latex_reason(move.reason, language).replace(
-            r"\text{", rf"\text{{{move.reason.rule}: ", 1
-        )
+        why = latex_step(move.reason, language)
         yield f"{'' if place else first + ' '}&= {' = '.join(chain)} && {why}"
     if view in entry.views and view != "index":
         shown = entry.views[view]
-        why = rf"\text{{matrix-form: {phrase('matrix-form', language)}}}"
+        why = latex_step(MATRIX_FORM, language)
         yield f"{latex(shown.left[-1])} &= {latex(shown.right)} && {why}"
 
 

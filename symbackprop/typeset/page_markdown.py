@@ -60,7 +60,8 @@ def _math(*sides: str) -> str:
 
 
 def _reason(reason: Reason, language: str) -> str:
-    used = ", ".join(u if isinstance(u, str) else f"$`{latex(u)}`$" for u in reason.used)
+    comma = phrase("comma", language)
+    used = comma.join(u if isinstance(u, str) else f"$`{latex(u)}`$" for u in reason.used)
     return phrase(reason.rule, language).replace("{used}", used)
 
 

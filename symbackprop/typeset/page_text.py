@@ -8,6 +8,7 @@ from symbackprop.typeset.columns import columns
 from symbackprop.typeset.equations import text_base
 from symbackprop.typeset.formula import Formula
 from symbackprop.typeset.page import (
+    MATRIX_FORM,
     Checked,
     Entry,
     Equality,
@@ -48,15 +49,22 @@ def text_page(page: Page, view: View, level: Level, language: str = "en") -> str
     return "\n\n".join("\n".join(block) for block in _Writer(view, level, language).blocks(page))
 
 
-def text_reason(reason: Reason, language: str) -> str:
-    """Why a step holds, or what a sign means, in words."""
-    used = ", ".join(u if isinstance(u, str) else text(u) for u in reason.used)
-    return phrase(reason.rule, language).replace("{used}", used)
+def text_reason(reason: Reason, language: str, entry: str = "") -> str:
+    """What a sign means; of a rule its title, or another `entry` of it: ``.brief``, ``.why``."""
+    comma = phrase("comma", language)
+    used = comma.join(u if isinstance(u, str) else text(u) for u in reason.used)
+    return phrase(reason.rule + entry, language).replace("{used}", used)
+
+
+def text_step(reason: Reason, language: str) -> str:
+    """The rule of a step and why it holds, short enough to stand beside a formula."""
+    title = text_reason(reason, language) + phrase("colon", language)
+    return title + text_reason(reason, language, ".brief")
 
 
 def text_fold(fold: Fold, language: str) -> str:
     """Which blocks repeat which, in words."""
-    renamed = ", ".join(
+    renamed = phrase("comma", language).join(
         f"{text(like)} → {text(first)} … {text(last)}" for like, first, last in fold.renamed
     )
     return phrase("fold", language).format(blocks=text_blocks(fold, language), used=renamed)
@@ -74,7 +82,7 @@ def text_checked(checked: Checked, language: str) -> str:
         count=checked.count,
         digits=checked.digits,
         points=checked.points,
-        sizes=f"; {sizes}" if sizes else "",
+        sizes=phrase("checked-sizes", language).format(sizes=sizes) if sizes else "",
         worst=f"{checked.worst:.0e}",
     )
 
@@ -95,15 +103,15 @@ class _Writer:
         if whole and page.summary:
             yield [self._word("summary"), *_indented(self._summary(page.summary))]
         if found := page.notes_for(self._view, self._level):
-            yield [self._word("notation"), *(f"  {self._reason(note)}" for note in found)]
+            yield [self._word("notation"), *_indented(self._note(note) for note in found)]
         if page.checked is not None:
             yield [text_checked(page.checked, self._language)]
 
     def _word(self, key: str) -> str:
         return phrase(key, self._language)
 
-    def _reason(self, reason: Reason) -> str:
-        return text_reason(reason, self._language)
+    def _note(self, note: Reason) -> str:
+        return text_reason(note, self._language)
 
     def _given(self, given: tuple[Given | Fold, ...]) -> list[str]:
         rows = []
@@ -111,9 +119,8 @@ class _Writer:
             if isinstance(tensor, Fold):
                 rows.append(("…", text_blocks(tensor, self._language)))
                 continue
-            kind = self._word(tensor.role)
-            shape = _shape(tensor.shape)
-            rows.append((text(tensor.indexed), f"{kind}, {shape}" if shape else kind))
+            kind = filter(None, (self._word(tensor.role), _shape(tensor.shape)))
+            rows.append((text(tensor.indexed), self._word("clause").join(kind)))
         return columns(rows)
 
     def _section(self, section: Section) -> Iterator[str]:
@@ -131,11 +138,11 @@ class _Writer:
         for place, move in enumerate(entry.moves):
             chain = f"= {text(move.after)}"
             yield f"    {chain}" if place else f"  {' = '.join(map(text, left))} {chain}"
-            yield f"        {move.reason.rule}: {self._reason(move.reason)}"
+            yield f"        {text_step(move.reason, self._language)}"
         if self._view in entry.views and self._view != "index":
             shown = entry.views[self._view]
             yield f"  {text(shown.left[-1])} = {text(shown.right)}"
-            yield f"        matrix-form: {self._word('matrix-form')}"
+            yield f"        {text_step(MATRIX_FORM, self._language)}"
 
     def _equality(self, shown: Equality) -> Iterator[str]:
         yield "  " + " = ".join(map(text, (*shown.left, shown.right)))
