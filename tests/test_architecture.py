@@ -22,6 +22,7 @@ ROOMS = (
     "verify",
     "train",
     "interop",
+    "explanation",
     "derivation",
     "__init__",
 )

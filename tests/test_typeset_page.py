@@ -8,7 +8,7 @@ import pytest
 import sympy as sp
 
 import symbackprop as sb
-from symbackprop.typeset import Composer
+from symbackprop.typeset import Composer, shown_names
 from symbackprop.typeset.arrange import arrange
 from symbackprop.typeset.changes import marked
 from symbackprop.typeset.costs import multiplications
@@ -155,3 +155,24 @@ def test_symbols_are_shown_under_other_names_everywhere() -> None:
     assert text(gradient["row"].right) == "eᵀ·x"
     assert "B" in text(entries["dz1"].views["index"].right)
     assert {text(given.letter) for given in page.given if not isinstance(given, Fold)} >= {"Θ"}
+
+
+@pytest.mark.parametrize(
+    ("renamed", "message"),
+    [
+        ({"V1": "V"}, "unknown symbol 'V1'"),
+        ({"W1": "x"}, "W1 would look like x"),
+        ({"W1": "A", "b1": "A"}, "would look like"),
+    ],
+)
+def test_a_name_nobody_has_and_two_symbols_alike_are_refused(
+    renamed: dict[str, str], message: str
+) -> None:
+    backward = sb.derive(sb.Sequential(sb.Linear("D", "H")).system(sb.MSELoss())).backward
+    with pytest.raises(sb.SymbackpropError, match=message):
+        shown_names(backward, renamed)
+
+
+def test_two_symbols_may_change_places() -> None:
+    backward = sb.derive(sb.Sequential(sb.Linear("D", "H")).system(sb.MSELoss())).backward
+    assert set(shown_names(backward, {"x": "y", "y": "x"})) == {"x", "y"}

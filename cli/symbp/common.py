@@ -12,11 +12,12 @@ from typing import Any, TypeAlias, TypeVar
 
 import click
 
-from symbackprop.errors import OptionError
+from symbackprop.errors import OptionError, UnknownNameError
 from symbackprop.interop.equation_text import load
 from symbackprop.interop.model_text import read_all, read_one
 from symbackprop.language import System
 from symbackprop.library import LAYERS, LOSSES, Sequential
+from symbackprop.typeset.words import LANGUAGES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 #: The axes of one example, where they are given.
@@ -95,6 +96,25 @@ def _sizes(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dic
             raise OptionError(f"size {name} is given twice", where="--size", remedy="give it once")
         found[name] = int(number)
     return found
+
+
+def language_option(command: Command) -> Command:
+    """The option --lang."""
+    return click.option(
+        "--lang",
+        "language",
+        default="en",
+        show_default=True,
+        metavar="|".join(LANGUAGES),
+        callback=_language,
+        help="The language of words.",
+    )(command)
+
+
+def _language(_: click.Context, __: click.Parameter, language: str) -> str:
+    if language not in LANGUAGES:
+        raise UnknownNameError("language", language, LANGUAGES, where="--lang")
+    return language
 
 
 def output_option(command: Command) -> Command:

@@ -10,16 +10,25 @@ from typing import Any
 import click
 
 from symbackprop.calculus import derive_backward
+from symbackprop.errors import OptionError
+from symbackprop.explanation import explained
 from symbackprop.typeset import (
+    FORMATS,
     LEVELS,
+    Convention,
     Level,
     Notation,
     json_derivation,
-    latex_derivation,
-    markdown_derivation,
-    text_derivation,
+    view_of,
 )
-from symbp.common import Shape, deliver, network_options, output_option, read_system
+from symbp.common import (
+    Shape,
+    deliver,
+    language_option,
+    network_options,
+    output_option,
+    read_system,
+)
 
 
 @dataclass(frozen=True)
@@ -31,9 +40,29 @@ class Request:
     shape: Shape
     wrt: tuple[str, ...]
     notation: Notation
-    style: str
+    convention: Convention
     level: Level
+    style: str
+    language: str
+    names: dict[str, str]
     output: Path | None
+
+
+def _names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """The symbols that ``W1=W^{(1)}`` and so on say."""
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, symbol = (part.strip() for part in text.partition("="))
+        if not (name and equals and symbol):
+            raise OptionError(
+                f"{text!r} gives no symbol a name",
+                where="--name",
+                remedy='write a name and its LaTeX, as in --name "W1=W^{(1)}"',
+            )
+        if name in found:
+            raise OptionError(f"{name} is named twice", where="--name", remedy="name it once")
+        found[name] = symbol
+    return found
 
 
 @click.command(name="derive")
@@ -53,9 +82,17 @@ class Request:
     help="Matrices where every axis is a row or a column, or indices throughout.",
 )
 @click.option(
+    "--convention",
+    type=click.Choice(["row", "column"]),
+    default="row",
+    show_default=True,
+    help="In matrices, one example a row, as PyTorch stores them, or a column, as in "
+    "Nielsen's and Goodfellow's books.",
+)
+@click.option(
     "--format",
     "style",
-    type=click.Choice(["text", "latex", "markdown", "json"]),
+    type=click.Choice([*FORMATS, "json"]),
     default="text",
     show_default=True,
 )
@@ -64,8 +101,17 @@ class Request:
     type=click.Choice(LEVELS),
     default="key",
     show_default=True,
-    help="How much of the derivation to show.",
+    help="The gradients alone, one line an equation, or every step.",
 )
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar="NAME=LATEX",
+    callback=_names,
+    help='Another symbol for a name, such as "W1=W^{(1)}"; may be repeated.',
+)
+@language_option
 @output_option
 def command(**options: Any) -> None:
     """Derive the gradients of a network or of an equation file, step by step.
@@ -88,10 +134,8 @@ def _written(request: Request) -> str:
     system = read_system(request.model, request.loss, request.shape)
     backward = derive_backward(system, request.wrt or None)
     if request.style == "json":
-        return json.dumps(json_derivation(backward), indent=2, ensure_ascii=False)
-    write = {
-        "text": text_derivation,
-        "latex": latex_derivation,
-        "markdown": markdown_derivation,
-    }[request.style]
-    return write(backward, request.notation, request.level)
+        data = json_derivation(backward, request.convention, request.language)
+        return json.dumps(data, indent=2, ensure_ascii=False)
+    view = view_of(request.notation, request.convention)
+    page = explained(backward, (view,), request.names, title=request.model)
+    return FORMATS[request.style](page, view, request.level, request.language)

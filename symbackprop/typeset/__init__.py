@@ -16,15 +16,19 @@ from symbackprop.typeset.equations import (
     text_equation,
     text_expression,
 )
+from symbackprop.typeset.formats import FORMATS
 from symbackprop.typeset.matrix_form import Convention, matrix_form
-from symbackprop.typeset.page import LEVELS, Checked, Level, Page, View
+from symbackprop.typeset.page import LEVELS, VIEWS, Checked, Level, Page, View
 from symbackprop.typeset.page_json import JSON_SCHEMA, json_derivation
+from symbackprop.typeset.renaming import shown_names
 from symbackprop.typeset.words import LANGUAGES, WORDS, phrase
 
 __all__ = [
+    "FORMATS",
     "JSON_SCHEMA",
     "LANGUAGES",
     "LEVELS",
+    "VIEWS",
     "WORDS",
     "Checked",
     "Composer",
@@ -43,6 +47,7 @@ __all__ = [
     "matrix_latex",
     "matrix_text",
     "phrase",
+    "shown_names",
     "text_derivation",
     "text_equation",
     "text_expression",
