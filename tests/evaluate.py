@@ -17,8 +17,9 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from symbackprop.language import (
+    BINDERS,
+    ArgMaxOver,
     BaseCase,
-    MaxOver,
     System,
     bracket,
     element_name,
@@ -118,7 +119,7 @@ class _Evaluator:
             return self.element(element_name(expr), places)
         if isinstance(expr, sp.Symbol):
             return self.sizes[expr] if expr in self.sizes else self.values[str(expr)][()]
-        if isinstance(expr, sp.Sum | MaxOver):
+        if isinstance(expr, BINDERS):
             return self.reduced(expr, axes)
         if isinstance(expr, sp.Piecewise):
             branches = [self.value(value, axes) for value, _ in expr.args]
@@ -145,12 +146,14 @@ class _Evaluator:
         return found
 
     def reduced(self, expr: sp.Expr, axes: tuple[sp.Idx, ...]) -> Any:
-        """Sum or maximise over the bound indices, which must be new ones."""
+        """Sum, maximise or search over the bound indices, which must be new ones."""
         bound = tuple(limits[0] for limits in expr.limits)
         assert not set(bound) & set(axes), f"{expr} binds an index twice"
         inner = self.value(expr.function, (*axes, *bound))
         extents = [int((idx.upper + 1).subs(self.sizes)) for idx in bound]
         free = np.shape(inner)[: len(axes)] if np.ndim(inner) else (1,) * len(axes)
         whole = np.broadcast_to(inner, (*free, *extents))
+        if isinstance(expr, ArgMaxOver):
+            return np.argmax(whole.reshape(*free, -1), axis=-1)
         operation = np.sum if isinstance(expr, sp.Sum) else np.max
         return operation(whole, axis=tuple(range(len(axes), whole.ndim)))

@@ -132,13 +132,15 @@ class ExpressionValue:
                 return element(self.values, sb.element_name(expr), places)
             case sp.Symbol():
                 return self.sizes[expr] if expr in self.sizes else float(self.values[expr.name])
-            case sp.Sum() | sb.MaxOver():
+            case sp.Sum() | sb.MaxOver() | sb.ArgMaxOver():
                 bound = [limit[0] for limit in expr.limits]
                 ranges = [range(int(sb.size_of(idx).subs(self.sizes))) for idx in bound]
                 terms = [
                     self(expr.function, {**at, **dict(zip(bound, places, strict=True))})
                     for places in product(*ranges)
                 ]
+                if isinstance(expr, sb.ArgMaxOver):
+                    return float(terms.index(max(terms)))
                 return math.fsum(terms) if isinstance(expr, sp.Sum) else max(terms)
             case sb.bracket():
                 return float(self.holds(expr.args[0], at))

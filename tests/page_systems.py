@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import sympy as sp
 
@@ -256,12 +256,12 @@ def strided_convolution() -> Written:
     return convolution(2)
 
 
-def max_pool() -> Written:
+def max_pool(over: Any = sb.MaxOver) -> Written:
     """The greatest of 2 × 2."""
     h, w, u, v = sb.index("h", 2 * H), sb.index("w", 2 * W), sb.index("u", 2), sb.index("v", 2)
     p, q = sb.index("p", H), sb.index("q", W)
     x, z = sb.input("x", n, c, h, w), sb.Tensor("z", (n, c, p, q))
-    largest = sb.MaxOver(x[n, c, 2 * p + u, 2 * q + v], u, v)
+    largest = over(x[n, c, 2 * p + u, 2 * q + v], u, v)
     return system([sb.Equation(z, largest), summed(z)], [x, upstream(z)])
 
 
@@ -338,6 +338,7 @@ SYSTEMS: dict[str, Callable[[], Written]] = {
     "block": block,
     "flattened": flattened,
     "max_pool": max_pool,
+    "first_max_pool": lambda: max_pool(sb.FirstMaxOver),
 }
 
 #: Those, and one with functions left open, which has no values.

@@ -40,6 +40,7 @@ from symbackprop.errors import (
     UnknownNameError,
 )
 from symbackprop.language import (
+    ArgMaxOver,
     Domain,
     Equation,
     MaxOver,
@@ -187,6 +188,7 @@ def corpus() -> Mapping[str, Form]:
     c, t = hyperparameter("c", value=0.25), input("t", domain=Domain.POSITIVE)
     s = parameter("s")
     m = index("m", WIDE)
+    f, g = index("f", MIDDLE), index("g", SMALL)
     rate, time, shift = c[()], t[()], s[()]
 
     return {
@@ -216,6 +218,13 @@ def corpus() -> Mapping[str, Form]:
         "roots of numbers": form([x], sp.sqrt(2 / sp.pi) * x[n, i] + sp.sqrt(size("N")), n, i),
         "largest": form([x], MaxOver(x[n, i] ** 2, i) - x[n, 0], n),
         "largest of two axes": form([cube], MaxOver(cube[n, j, k], j, k), n),
+        "first place": form([x], ArgMaxOver(x[n, i] ** 2, i) * x[n, 0], n),
+        "first place of two axes": form([cube], ArgMaxOver(cube[n, j, k], k, j), n),
+        "first place of all": form([x], ArgMaxOver(x[m, i], m, i)),
+        "first place along an axis that nothing has": form([x], ArgMaxOver(x[n, i], j, i), n),
+        "at the first place": form(
+            [cube], bracket(sp.Eq(SMALL * j + k, ArgMaxOver(cube[n, f, g], f, g))), n, j, k
+        ),
         "brackets": form(
             [x, v], bracket(x[n, i] > 0) * bracket(v[i] <= x[n, i]) * sp.exp(v[i]), n, i
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from symbackprop.compile import BACKENDS, compile_backward, compile_equations, e
 from symbackprop.errors import CompileError, ShapeError
 from symbackprop.language import (
     Equation,
+    FirstMaxOver,
     MaxOver,
     System,
     Tensor,
@@ -139,14 +141,14 @@ def transposed_conv() -> Case:
     )
 
 
-def max_pool(width: int, kernel: int, stride: int) -> Case:
+def max_pool(width: int, kernel: int, stride: int, over: Any = MaxOver) -> Case:
     places = (width - kernel) // stride + 1
     h, g = index("h", width), index("g", 7)
     p, q, u, v = index("p", places), index("q", 3), index("u", kernel), index("v", 2)
     x = parameter("x", n, c, h, g)
     return case(
         intermediate("y", n, c, p, q),
-        MaxOver(x[n, c, stride * p + u, 2 * q + v], u, v),
+        over(x[n, c, stride * p + u, 2 * q + v], u, v),
         [x],
         lambda t: functional.max_pool2d(t["x"], (kernel, 2), stride=(stride, 2)),
     )
@@ -276,6 +278,8 @@ CASES = {
     "transposed": transposed_conv(),
     "maximum of windows that meet": max_pool(11, 3, 2),
     "maximum of windows apart": max_pool(13, 2, 3),
+    "first maximum of windows that meet": max_pool(11, 3, 2, FirstMaxOver),
+    "first maximum of windows one apart": max_pool(11, 3, 1, FirstMaxOver),
     "average": average_pool(),
     "concatenation": concatenation(),
     "flattening": flattening(),
@@ -328,10 +332,12 @@ def test_a_strided_convolution_sends_back_kernel_by_kernel(name: str) -> None:
     assert "_window(" not in product
 
 
-def test_a_maximum_sends_back_window_by_window() -> None:
+@pytest.mark.parametrize("over", [MaxOver, FirstMaxOver])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_maximum_sends_back_window_by_window(over: Any, stride: int) -> None:
     """What is built on the way is as large as the windows, not as large as h times p."""
-    system = max_pool(1009, 3, 2).system
-    values = {"x": np.zeros((1, 3, 1009, 7)), "w": np.ones((1, 3, 504, 3))}
+    system = max_pool(1009, 3, stride, over).system
+    values = {"x": np.zeros((1, 3, 1009, 7)), "w": np.ones((1, 3, 1006 // stride + 1, 3))}
     compiled = compile_backward(derive_backward(system))
     compiled(values)
     tracemalloc.start()

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 import symbackprop as sb
 from symbackprop.errors import EquationError, ShapeError, SymbackpropError, UnknownNameError
-from symbackprop.language import BaseCase, Domain, MaxOver, Role, relu, sigmoid, softplus
+from symbackprop.language import (
+    ArgMaxOver,
+    BaseCase,
+    Domain,
+    FirstMaxOver,
+    MaxOver,
+    Role,
+    relu,
+    sigmoid,
+    softplus,
+)
 
 EQUATIONS = Path(__file__).parent / "equations"
 
@@ -161,6 +171,8 @@ def test_a_recurrence_with_a_gather_and_a_mask_is_read_as_written():
         ("sum[j:K](b[j]) + sum[j:D](x[n,j])", None),
         ("max[i](x[n,i])", MaxOver(x[n, i], i)),
         ("min[i](x[n,i])", -MaxOver(-x[n, i], i)),
+        ("firstmax[i](x[n,i])", FirstMaxOver(x[n, i], i)),
+        ("argmax[i](x[n,i])", ArgMaxOver(x[n, i], i)),
         ("mean[i,j:K](x[n,i]*b[j])", sp.Sum(x[n, i] * b[j], i, j) / (D * K)),
         ("max(a, b[k])", sp.Max(a[()], b[k])),
         ("min(a, 0)", sp.Min(a[()], 0)),

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
 import torch
 from evaluate import evaluate
 from layer_cases import FEATURES, ROWS, Case, all_cases
 
 import symbackprop as sb
 from symbackprop.compile import BACKENDS
+from symbackprop.verify.autograd import autograd_gradients
 from symbackprop.verify.modules import ModuleReading, built, module_reading
 from symbackprop.verify.sampling import choose_sizes, draw
 
@@ -151,6 +153,55 @@ def test_activations_at_and_beside_their_kinks(layer: sb.Layer) -> None:
     expected = reading_of(system, values)
     check_forward(system, values, expected)
     check_backward(system, values, expected)
+
+
+MAX_POOLS = [case for case in all_cases() if isinstance(case.layer, sb.MaxPool1d | sb.MaxPool2d)]
+#: Numbers of which many are equal, by how they are drawn.
+TIED = {
+    "few values": lambda shape: np.random.default_rng(2).integers(-2, 2, shape).astype(float),
+    "all negative": lambda shape: -np.random.default_rng(3).integers(1, 3, shape).astype(float),
+    "one value": lambda shape: np.full(shape, -1.5),
+}
+
+
+def tied(case: Case, fill: str, *before: sb.Layer) -> tuple[sb.System, dict[str, np.ndarray]]:
+    """A pool of numbers of which many are equal, perhaps after another layer."""
+    net = sb.Sequential(*before, case.layer)
+    system = net.system(sb.MSELoss(), batch=case.batch, shape=case.shape)
+    values = drawn(system, seed=4)
+    return system, values | {"x": TIED[fill](values["x"].shape)}
+
+
+@pytest.mark.parametrize("fill", TIED)
+@pytest.mark.parametrize("case", MAX_POOLS, ids=str)
+def test_the_first_largest_place_of_a_window_has_its_whole_derivative(
+    case: Case, fill: str
+) -> None:
+    """Forward, backward on every backend, and as autograd reads the equations."""
+    for before in ((), (sb.ReLU(),)):
+        system, values = tied(case, fill, *before)
+        expected = reading_of(system, values)
+        check_forward(system, values, expected)
+        check_backward(system, values, expected)
+        _, gradients = autograd_gradients(system, values, ["x"])
+        assert_close(gradients["x"], expected.gradients["x"], "autograd")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_elsewhere_all_largest_places_share_the_derivative(backend: str) -> None:
+    """`MaxOver` is `torch.amax`, and the first of the largest is asked for by name."""
+    n, i, j = sb.index("n", "N"), sb.index("i", 3), sb.index("j", 5)
+    x, loss = sb.input("x", n, i, j), sp.Symbol("L", real=True)
+    at = TIED["few values"]((7, 3, 5))
+    for over, first in ((sb.MaxOver, False), (sb.FirstMaxOver, True)):
+        squared = sp.Sum(over(x[n, i, j], i, j) ** 2, n)
+        system = sb.System([sb.Equation(loss, squared)], [x], minimize="L")
+        given = torch.as_tensor(at).requires_grad_()
+        flat = given.flatten(1)
+        largest = flat.max(dim=1).values if first else flat.amax(dim=1)
+        (expected,) = torch.autograd.grad((largest**2).sum(), given)
+        _, found = sb.derive(system, wrt=["x"]).compile(backend)({"x": at})
+        assert_close(found["x"], expected.numpy(), str(over))
 
 
 # --- networks ---------------------------------------------------------------------------

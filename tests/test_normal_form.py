@@ -74,6 +74,8 @@ LEAVES = st.sampled_from(
         sp.Sum(sp.exp(z[n, j]), j),
         sp.Sum(W[j, i] * x[n, i] * b[j], i, j),
         sb.MaxOver(z[n, j], j),
+        sb.FirstMaxOver(z[n, j], j, n),
+        sb.ArgMaxOver(z[n, j], j, n),
     ]
 )
 

@@ -25,9 +25,11 @@ from symbackprop.errors import (
 )
 from symbackprop.language import (
     PRIMITIVES,
+    ArgMaxOver,
     Domain,
     Equation,
     Fact,
+    FirstMaxOver,
     Group,
     MaxOver,
     System,
@@ -317,6 +319,9 @@ KINKS = {
     "abs": (sp.Sum(sp.Abs(w1[j]), j), [-1, 0, 0, 2, 3], [-1, 0, 0, 1, 1]),
     "maximum": (sp.Sum(sp.Max(w1[j], 1), j), [0, 1, 1, 2, 3], [0, 0.5, 0.5, 1, 1]),
     "largest": (MaxOver(w1[j], j), [0, 2, 2, 1, 2], [0, 1 / 3, 1 / 3, 0, 1 / 3]),
+    "first largest": (FirstMaxOver(w1[j], j), [0, 2, 2, 1, 2], [0, 1, 0, 0, 0]),
+    "first of all": (FirstMaxOver(w1[j], j), [-1, -1, -1, -1, -1], [1, 0, 0, 0, 0]),
+    "first place": (ArgMaxOver(w1[j], j) * w1[0], [0, 2, 2, 1, 2], [1, 0, 0, 0, 0]),
     "strict case": (
         sp.Sum(sp.Piecewise((w1[j], w1[j] > 0), (w1[j] / 4, True)), j),
         [-1, 0, 1, 2, 0],

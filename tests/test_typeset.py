@@ -235,6 +235,12 @@ EXPRESSIONS = [
     (sp.Abs(p[n, k] - y[n, k]), r"\left|p_{nk} - y_{nk}\right|", "|p[n,k] − y[n,k]|"),
     (sp.Max(0, z1[n, j]), r"\max(0, z^{(1)}_{nj})", "max(0, z1[n,j])"),
     (sb.MaxOver(p[n, k], k), r"\max_{k} p_{nk}", "maxₖ p[n,k]"),
+    (sb.FirstMaxOver(p[n, k], k), r"\max_{k} p_{nk}", "maxₖ p[n,k]"),
+    (
+        sb.ArgMaxOver(p[n, k], n, k),
+        r"\operatorname*{arg\,max}_{n,k} p_{nk}",
+        "argmaxₙₖ p[n,k]",
+    ),
     (
         sp.Sum(p[n, k] + y[n, k], k),
         r"\sum_{k} \left(p_{nk} + y_{nk}\right)",

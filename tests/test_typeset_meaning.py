@@ -35,6 +35,7 @@ from symbackprop.typeset.formula import (
     Relation,
     Root,
     Total,
+    Tuple,
 )
 from symbackprop.typeset.names import latex_glyph, tensor_glyph
 from symbackprop.typeset.order import Context
@@ -94,9 +95,15 @@ class FormulaValue:
                     self(body, {**at, **dict(zip(names, places, strict=True))})
                     for places in product(*ranges)
                 ]
+                if operator == "argmax":
+                    return terms.index(max(terms))
                 return {"sum": math.fsum, "max": max}[operator](terms)
             case Call(function, arguments):
                 return float(function.value(*(self(argument, at) for argument in arguments)))
+            case Bracket(Relation(Tuple(places), "=", Reduction(_, indices, _) as search)):
+                extents = [self.sizes[idx.glyph.text] for idx in indices]
+                at_places = [round(self(place, at)) for place in places]
+                return float(np.ravel_multi_index(at_places, extents) == self(search, at))
             case Bracket(Relation(left, sign, right)):
                 return float(_SIGNS[sign](float(self(left, at)), float(self(right, at))))
             case Cases(branches):

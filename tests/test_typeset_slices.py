@@ -28,6 +28,7 @@ WITHOUT = {
     "block": {"S"},
     "flattened": {"a", "b", "da", "ds", "dx"},
     "max_pool": {"z", "L", "dz", "dx"},
+    "first_max_pool": {"z", "L", "dz", "dx"},
     "k_convolution": {"z", "L", "dz", "dx", "dK", "db"},
     "k_strided_convolution": {"z", "L", "dz", "dx", "dK", "db"},
 }

@@ -21,7 +21,7 @@ from symbackprop.calculus.nodes import (
     Place,
     Term,
 )
-from symbackprop.calculus.normal import Flat, Largest, Poly, function, number, poly
+from symbackprop.calculus.normal import Flat, Poly, Search, function, number, poly
 from symbackprop.calculus.rewrite import Definition, holds_at, instantiate
 from symbackprop.language import BaseCase, System
 
@@ -44,7 +44,7 @@ class Pattern:
     def kinds(self) -> frozenset[type]:
         """The kinds of node that must occur, sums aside: those are opened."""
         found = frozenset[type]().union(*(base.kinds for base, _ in self.factors))
-        return found & frozenset((Func, Bracket, Largest))
+        return frozenset(k for k in found if issubclass(k, Func | Bracket | Search))
 
     @cached_property
     def opened(self) -> Flat:

@@ -30,21 +30,26 @@ from symbackprop.calculus.nodes import (
     whole,
 )
 from symbackprop.calculus.normal import (
+    FirstLargest,
+    FirstPlace,
     Flat,
     Largest,
     Poly,
+    Search,
     Total,
     bracket_of,
     delta,
     function,
-    largest,
     number,
     poly,
+    search,
     size_poly,
 )
 from symbackprop.errors import EquationError
 from symbackprop.language import (
     PRIMITIVES,
+    ArgMaxOver,
+    FirstMaxOver,
     MaxOver,
     Tensor,
     bracket,
@@ -71,6 +76,12 @@ _SYMPY_RELATIONS: Mapping[str, Callable[..., Any]] = {
     "==": sp.Eq,
     "!=": sp.Ne,
 }
+_SEARCHES: Mapping[type[sp.Expr], type[Search]] = {
+    MaxOver: Largest,
+    FirstMaxOver: FirstLargest,
+    ArgMaxOver: FirstPlace,
+}
+_SYMPY_SEARCHES = {node: expression for expression, node in _SEARCHES.items()}
 
 
 def to_index(idx: sp.Idx) -> Index:
@@ -174,9 +185,9 @@ def _sum(expr: sp.Sum) -> Poly:
     return Poly(terms)
 
 
-def _max_over(expr: MaxOver) -> Poly:
+def _search(expr: MaxOver | ArgMaxOver) -> Poly:
     indices = [to_index(limit[0]) for limit in expr.limits]
-    return poly(largest(indices, from_sympy(expr.function)))
+    return poly(search(_SEARCHES[expr.func], indices, from_sympy(expr.function)))
 
 
 def condition(expr: Any) -> Poly:
@@ -254,7 +265,8 @@ _HANDLERS: Mapping[type, Callable[..., Poly]] = {
     sp.Mul: _mul,
     sp.Pow: _pow,
     sp.Sum: _sum,
-    MaxOver: _max_over,
+    MaxOver: _search,
+    ArgMaxOver: _search,
     bracket: lambda expr: condition(expr.args[0]),
     sp.Piecewise: _piecewise,
     sp.KroneckerDelta: _kronecker,
@@ -343,7 +355,8 @@ class SympyWriter:
             raise TypeError(f"{base!r} has no SymPy form")
         inner = dict(letters)
         taken = {index_name(idx) for idx in letters.values()}
-        order = _reading_order(base)
+        ordered = isinstance(base, FirstLargest | FirstPlace)
+        order = base.indices if ordered else _reading_order(base)
         for index in order:
             letter = fresh_name(taken, [index.hint, *self._letters.get(index.size, ())])
             taken.add(letter)
@@ -351,8 +364,8 @@ class SympyWriter:
         bound = [inner[index] for index in order]
         if isinstance(base, Total):
             return sp.Sum(self._term(base.body, inner), *bound)
-        assert isinstance(base, Largest)  # noqa: S101 (the only other binder)
-        return MaxOver(self.expression(base.body, inner), *bound)
+        assert isinstance(base, Search)  # noqa: S101 (the only other binder)
+        return _SYMPY_SEARCHES[type(base)](self.expression(base.body, inner), *bound)
 
     def _access(self, access: Access, letters: Mapping[Index, sp.Idx]) -> sp.Expr:
         symbol = self._symbols[access.name]

@@ -28,7 +28,15 @@ from symbackprop.calculus.nodes import (
     combined,
     linear,
 )
-from symbackprop.calculus.normal import Flat, Poly, Total, is_positive, poly, rename_base
+from symbackprop.calculus.normal import (
+    FirstPlace,
+    Flat,
+    Poly,
+    Total,
+    is_positive,
+    poly,
+    rename_base,
+)
 from symbackprop.calculus.ranges import surely_nonnegative, surely_within
 from symbackprop.calculus.rewrite import calculates_with, inside, rebuild
 
@@ -112,6 +120,8 @@ def _may_be(index: Index, place: Place, node: Delta, flat: Flat, context: Contex
         return True
     if isinstance(place, Index) and not surely_nonnegative(place.size - index.size):
         return False  # an index over an axis of an unrelated size reads like a mistake
+    if isinstance(place, Affine) and any(_moves_search(base, index) for base, _ in others):
+        return False  # what is found once would be looked for again at every place
     vanishes = any(e > 0 and _vanishes_outside(base, index, context) for base, e in others)
     return vanishes and all(
         is_finite_outside(moved, e, context)
@@ -119,6 +129,14 @@ def _may_be(index: Index, place: Place, node: Delta, flat: Flat, context: Contex
         if index in base.free
         for moved in [rename_base(base, {index: place})]
     )
+
+
+def _moves_search(node: Node, index: Index) -> bool:
+    """Whether an index says where a first place is looked for."""
+    if isinstance(node, FirstPlace):
+        return index in node.free
+    inside = (child for child in node.children if FirstPlace in child.kinds)
+    return any(_moves_search(child, index) for child in inside)
 
 
 def is_finite_outside(expr: Poly, exponent: Fraction, context: Context) -> bool:

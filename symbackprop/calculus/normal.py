@@ -16,7 +16,7 @@ indices and closes it again, so nothing is ever captured.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -31,6 +31,7 @@ from symbackprop.calculus.nodes import (
     Bracket,
     Constant,
     Delta,
+    Extent,
     Func,
     Group,
     Index,
@@ -38,21 +39,39 @@ from symbackprop.calculus.nodes import (
     Place,
     Term,
     combined,
+    whole,
 )
 from symbackprop.calculus.ranges import surely_apart
 from symbackprop.language import PRIMITIVES
 
 
-class Largest(Binder):
-    """The maximum of the body over the bound indices."""
+class Search(Binder):
+    """What is found among the values of the body over the bound indices."""
 
-    sign = "max"
     body: Poly
 
     def open(self) -> tuple[tuple[Index, ...], Poly]:
         """Fresh indices, and the body written with them."""
         fresh = tuple(index.fresh() for index in self.indices)
         return fresh, rename(self.body, dict(zip(self.indices, fresh, strict=True)))
+
+
+class Largest(Search):
+    """The maximum, its derivative shared by all places where it is attained."""
+
+    sign = "max"
+
+
+class FirstLargest(Search):
+    """The maximum, its derivative that of the first place where it is attained."""
+
+    sign = "firstmax"
+
+
+class FirstPlace(Search):
+    """The first place where the maximum is attained, the last index running fastest."""
+
+    sign = "argmax"
 
 
 class Total(Binder):
@@ -288,6 +307,38 @@ def place_poly(place: Index | Affine | int) -> Poly:
     return total
 
 
+def place_of(expr: Poly) -> Index | Affine | int | None:
+    """The place that an expression is the number of; None of any other expression."""
+    parts = [_moved_by(term) for term in expr.terms]
+    moving = [(index, step) for index, step in parts if index is not None and step is not None]
+    fixed = [step for index, step in parts if index is None and step is not None]
+    if len(moving) + len(fixed) < len(parts):
+        return None
+    return combined(moving, whole(sp.Add(*fixed)))
+
+
+def _moved_by(term: Term) -> tuple[Index | None, Extent | None]:
+    """The index of a term of a place and its step; no step if the term is of another kind."""
+    index = None
+    step = sp.Rational(term.coefficient.numerator, term.coefficient.denominator)
+    for base, power in term.factors:
+        if isinstance(base, Index) and power == 1 and index is None:
+            index = base
+        elif isinstance(base, Constant) and power.denominator == 1:
+            step *= base.value ** int(power)
+        else:
+            return None, None
+    return index, whole(step) if step.is_integer else None
+
+
+def row_major(indices: Sequence[Index]) -> Index | Affine | int:
+    """The place of indices among all their values, the last running fastest: ``V·u + v``."""
+    place: Index | Affine | int = 0
+    for index in indices:
+        place = combined([(place, index.size), (index, 1)])
+    return place
+
+
 def components(
     factors: list[tuple[Node, Fraction]], bound: set[Index]
 ) -> list[tuple[set[Index], dict[Node, Fraction]]]:
@@ -409,6 +460,24 @@ def is_positive(base: Node) -> bool:
     return False
 
 
+def is_boolean(base: Node) -> bool:
+    """Whether a factor is a condition: 1 where it holds, 0 elsewhere."""
+    return isinstance(base, Bracket | Delta) or bool(denied(base))
+
+
+def denied(base: Node) -> frozenset[Node]:
+    """The conditions of ``1 - [a]·[b]``, or of a bracket, which holds where not all of them do."""
+    if isinstance(base, Bracket):
+        return frozenset((base.negation,))
+    if not isinstance(base, Group) or len(base.poly.terms) != 2:
+        return frozenset()
+    one, other = base.poly.terms
+    bases = other.children
+    if one.factors or one.coefficient != 1 or other.coefficient != -1 or not bases:
+        return frozenset()
+    return frozenset(bases) if all(map(is_boolean, bases)) else frozenset()
+
+
 # --- rewriting ------------------------------------------------------------------------
 
 
@@ -482,9 +551,9 @@ def rename_base(base: Node, mapping: Mapping[Node, Place]) -> Poly:
             for factor, exponent in flat.factors.items():
                 renamed.multiply_poly(rename_base(factor, mapping), exponent)
             return renamed.close()
-        case Largest():
+        case Search():
             indices, body = base.open()
-            return poly(largest(indices, rename(body, mapping)))
+            return poly(search(type(base), indices, rename(body, mapping)))
         case Func():
             return function(base.name, tuple(rename(a, mapping) for a in base.arguments))
     return poly(rename_raw(base, mapping))
@@ -516,8 +585,8 @@ def rename_raw(base: Node, mapping: Mapping[Node, Place]) -> Node:
             return Group(_raw_poly(base.poly, mapping))
         case Total():
             return Total(base.indices, _raw_term(base.body, mapping))
-        case Largest():
-            return Largest(base.indices, _raw_poly(base.body, mapping))
+        case Search():
+            return type(base)(base.indices, _raw_poly(base.body, mapping))
     return base
 
 
@@ -576,8 +645,8 @@ def function(name: str, arguments: tuple[Poly, ...]) -> Poly:
     return poly(Func(name, arguments))
 
 
-def largest(indices: Iterable[Index], body: Poly) -> Largest:
-    """The maximum of a body over indices, closed."""
-    order = sorted(indices, key=lambda index: index.key)
+def search(kind: type[Search], indices: Iterable[Index], body: Poly) -> Search:
+    """A search among the values of a body, closed; where places count, in their given order."""
+    order = sorted(indices, key=lambda i: i.key) if kind is Largest else list(indices)
     numbered = tuple(i.bound(body.height + 1 + place) for place, i in enumerate(order))
-    return Largest(numbered, _raw_poly(body, dict(zip(order, numbered, strict=True))))
+    return kind(numbered, _raw_poly(body, dict(zip(order, numbered, strict=True))))

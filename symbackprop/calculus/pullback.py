@@ -23,11 +23,16 @@ from symbackprop.calculus.nodes import (
     Node,
 )
 from symbackprop.calculus.normal import (
+    FirstLargest,
+    FirstPlace,
     Flat,
     Largest,
     Poly,
     Total,
+    bracket_of,
+    place_poly,
     poly,
+    row_major,
 )
 from symbackprop.calculus.rewrite import replace_accesses
 from symbackprop.errors import EquationError
@@ -85,7 +90,9 @@ def _pull_base(base: Node, factor: Flat, wanted: frozenset[str]) -> Iterator[tup
             yield from pull_back(poly(base), factor, wanted)
         case Largest():
             yield from _pull_largest(base, factor, wanted)
-        case Bracket() | Delta():
+        case FirstLargest():
+            yield from _pull_first(base, factor, wanted)
+        case Bracket() | Delta() | FirstPlace():
             return  # locally constant
         case _:
             raise EquationError(f"{base!r} cannot be differentiated")
@@ -105,6 +112,18 @@ def _pull_largest(
     inner.multiply(Bracket(body_here, "==", poly(base)))
     inner.multiply_poly(number_attaining, Fraction(-1))
     yield from pull_back(body_here, inner, wanted)
+
+
+def _pull_first(
+    base: FirstLargest, factor: Flat, wanted: frozenset[str]
+) -> Iterator[tuple[Access, Flat]]:
+    """Give the cotangent to the first place that attains the maximum (PyTorch's pools)."""
+    indices, body = base.open()
+    first = poly(FirstPlace(base.indices, base.body))
+    inner = factor.copy()
+    inner.bound |= set(indices)
+    inner.multiply_poly(bracket_of(place_poly(row_major(indices)), "==", first))
+    yield from pull_back(body, inner, wanted)
 
 
 def partial(function: Func, position: int) -> Poly:

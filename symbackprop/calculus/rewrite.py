@@ -22,15 +22,15 @@ from symbackprop.calculus.nodes import (
 )
 from symbackprop.calculus.normal import (
     Flat,
-    Largest,
     Poly,
+    Search,
     Total,
     bracket_of,
     function,
-    largest,
     poly,
     primitive_part,
     rename,
+    search,
 )
 from symbackprop.calculus.ranges import surely_within
 
@@ -90,10 +90,10 @@ def inside(base: Node, change: Callable[[Poly], Poly]) -> Poly:
             return change(base.poly)
         case Total():
             return change(poly(base))
-        case Largest():
+        case Search():
             indices, body = base.open()
             changed = change(body)
-            return poly(base) if changed is body else poly(largest(indices, changed))
+            return poly(base) if changed is body else poly(search(type(base), indices, changed))
     return poly(base)
 
 
@@ -266,6 +266,6 @@ def _base_cost(base: Node) -> float:
             return 0.5 + cost(base.poly)
         case Total():
             return 1.0 + len(base.indices) + _term_cost(base.body)
-        case Largest():
+        case Search():
             return 1.0 + len(base.indices) + cost(base.body)
     return 1.0

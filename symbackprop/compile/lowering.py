@@ -25,10 +25,14 @@ from symbackprop.calculus.nodes import (
 )
 from symbackprop.calculus.nodes import Constant as NormalConstant
 from symbackprop.calculus.normal import (
+    FirstPlace,
     Flat,
-    Largest,
     Poly,
+    Search,
     Total,
+    denied,
+    is_boolean,
+    place_of,
     rename,
 )
 from symbackprop.calculus.ranges import surely_outside, surely_within
@@ -51,6 +55,7 @@ from symbackprop.compile.build import (
 from symbackprop.compile.contraction import contract
 from symbackprop.compile.plan import (
     Constant,
+    First,
     Load,
     Map,
     Places,
@@ -114,8 +119,8 @@ class Lowering:
         for base in dict.fromkeys(base for term in expr.terms for base in term.children):
             if isinstance(base, Bracket) and base.relation in (">", "=="):
                 holds, fails = frozenset[Node]((base,)), base.negation
-            elif isinstance(base, Group) and (denied := _denied(base)):
-                holds, fails = denied, base
+            elif isinstance(base, Group) and (conditions := denied(base)):
+                holds, fails = conditions, base
             else:
                 continue
             yes = [t for t in expr.terms if holds <= set(t.children)]
@@ -148,7 +153,7 @@ class Lowering:
         below: list[Value] = []
         conditions: list[Value] = []
         for base, exponent in term.factors:
-            if exponent > 0 and _is_boolean(base):
+            if exponent > 0 and is_boolean(base):
                 conditions.append(self._condition(base))
                 continue
             sign, value = self._oriented(base, exponent, coefficient < 0)
@@ -198,7 +203,9 @@ class Lowering:
                 return self.value(base.poly)
             case Total():
                 return self._total(base)
-            case Largest():
+            case FirstPlace():
+                return Map("number", [self._first_place(base)])
+            case Search():
                 return self._largest(base)
         return Map("number", [self._condition(base)])
 
@@ -206,12 +213,21 @@ class Lowering:
         arguments = [self.value(argument) for argument in base.arguments]
         return Map("pow" if base.name == "power" else base.name, arguments)
 
-    def _largest(self, base: Largest) -> Value:
+    def _largest(self, base: Search) -> Value:
         """The largest of equal values, which have none of the axes, is any of them."""
         indices, inside = base.open()
         body = self.value(inside)
         over = tuple(index for index in indices if index in body.axes)
         return Reduce("max", body, over) if over else body
+
+    def _first_place(self, base: FirstPlace) -> Value:
+        """A whole number; places are counted over all of the indices."""
+        indices, inside = base.open()
+        body = self.value(inside)
+        missing = [index for index in indices if index not in body.axes]
+        if missing:
+            body = Spread(body, (*body.axes, *missing))
+        return First(body, indices)
 
     # --- elements -------------------------------------------------------------------
 
@@ -275,7 +291,7 @@ class Lowering:
 
     def _summed_product(self, product: Product, given: Sequence[Value]) -> Value:
         factors = product.factors
-        held = [base for base, e in factors.items() if e > 0 and _is_boolean(base)]
+        held = [base for base, e in factors.items() if e > 0 and is_boolean(base)]
         conditions = [self._condition(base) for base in held]
         above: list[Value] = list(given)
         below: list[Value] = []
@@ -316,13 +332,28 @@ class Lowering:
         if isinstance(base, Delta):
             return self._same(*base.places)
         if isinstance(base, Group):
-            denied = sorted(_denied(base), key=lambda inner: inner.key)
-            return complement(both([self._condition(inner) for inner in denied]))
+            conditions = sorted(denied(base), key=lambda inner: inner.key)
+            return complement(both([self._condition(inner) for inner in conditions]))
         assert isinstance(base, Bracket)  # noqa: S101 (callers pass conditions)
-        left, right = (_counted(self.value(side)) for side in (base.left, base.right))
+        left, right = self._sides(base)
         if left.host and not right.host:
             return Map(_MIRRORED[base.relation], [right, left])
         return Map(base.relation, [left, right])
+
+    def _sides(self, base: Bracket) -> list[Value]:
+        """Both sides of a relation; a first place is compared with whole numbers."""
+        sides = (base.left, base.right)
+        firsts = [isinstance(side.atom, FirstPlace) for side in sides]
+        values = []
+        for side in sides:
+            place = place_of(side) if any(firsts) else None
+            if isinstance(side.atom, FirstPlace):
+                values.append(self._first_place(side.atom))
+            elif place is not None:
+                values.append(self._position(place))
+            else:
+                values.append(_counted(self.value(side)))
+        return values
 
     def _same(self, first: Place, second: Place) -> Value:
         places = [self._position(place) for place in (first, second)]
@@ -411,22 +442,6 @@ def _without(terms: list[Term], bases: frozenset[Node]) -> Poly:
     return Poly(
         Term(term.coefficient, {b: e for b, e in term.factors if b not in bases}) for term in terms
     )
-
-
-def _is_boolean(base: Node) -> bool:
-    """Whether a factor is a condition: 1 where it holds, 0 elsewhere."""
-    return isinstance(base, Bracket | Delta) or (isinstance(base, Group) and bool(_denied(base)))
-
-
-def _denied(group: Group) -> frozenset[Node]:
-    """The conditions of ``1 - [a]·[b]``, which holds where not all of them do."""
-    if len(group.poly.terms) != 2:
-        return frozenset()
-    one, other = group.poly.terms
-    bases = other.children
-    if one.factors or one.coefficient != 1 or other.coefficient != -1 or not bases:
-        return frozenset()
-    return frozenset(bases) if all(map(_is_boolean, bases)) else frozenset()
 
 
 def _number(value: sp.Expr) -> Value:

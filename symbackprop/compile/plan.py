@@ -275,6 +275,20 @@ class Reduce(Value):
         return Reduce(self.kind, children[0], self.over)
 
 
+class First(Reduce):
+    """The first place of a value's maximum over axes, a whole number; the last runs fastest."""
+
+    def __init__(self, argument: Value, over: Iterable[Index]) -> None:
+        super().__init__("argmax", argument, over)
+        self.over = tuple(over)  # their order counts
+        order = (*self.axes, *self.over)
+        self.pattern = _pattern(f"argmax<{len(self.axes)}", self.children, order)
+
+    def with_children(self, children: Sequence[Value]) -> Value:
+        """The same search in another value."""
+        return First(children[0], self.over)
+
+
 class Contract(Value):
     """The sum over axes of the product of two values: a matrix product, an outer one, …"""
 

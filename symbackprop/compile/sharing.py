@@ -148,7 +148,7 @@ def _described(value: Value) -> str:
         return name if value.plain else f"picked_{name}"
     if isinstance(value, Reduce):
         inner = _described(value.argument)
-        return inner and (f"{inner}_max" if value.kind == "max" else f"sum_{inner}")
+        return inner and (f"sum_{inner}" if value.kind == "sum" else f"{inner}_{value.kind}")
     if isinstance(value, Map) and value.children:
         return _described_map(value)
     return ""

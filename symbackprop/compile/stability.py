@@ -19,14 +19,15 @@ from symbackprop.calculus.nodes import (
     Term,
 )
 from symbackprop.calculus.normal import (
+    FirstLargest,
     Flat,
     Largest,
     Poly,
     Total,
     is_positive,
-    largest,
     number,
     poly,
+    search,
 )
 from symbackprop.calculus.rewrite import Definition, holds_at, inside, instantiate
 
@@ -272,10 +273,11 @@ def _exponent(flat: Flat) -> Poly:
 def _shift_of(flat: Flat) -> Poly | None:
     """``max_j u_j`` for ``Σ_j c_j·exp(u_j)``, unless it has been subtracted already."""
     exponent = _exponent(flat)
-    subtracted = any(isinstance(Poly([term]).atom, Largest) for term in (-exponent).terms)
+    maxima = (Largest, FirstLargest)
+    subtracted = any(isinstance(Poly([term]).atom, maxima) for term in (-exponent).terms)
     if subtracted or not exponent.free & flat.bound:
         return None
-    return poly(largest(flat.bound & exponent.free, exponent))
+    return poly(search(Largest, flat.bound & exponent.free, exponent))
 
 
 def _shifted(flat: Flat, shift: Poly) -> Poly:

@@ -106,7 +106,7 @@ class TorchBackend(Backend):
 
     def reduction(self, kind: str, argument: str, axes: Sequence[int] | None) -> str:
         """``torch.sum(x, dim=1)``."""
-        function = {"sum": "torch.sum", "max": "torch.amax"}[kind]
+        function = {"max": "torch.amax"}.get(kind, f"torch.{kind}")
         if axes is None:
             return f"{function}({argument})"
         return f"{function}({argument}, dim={axes[0] if len(axes) == 1 else tuple(axes)})"

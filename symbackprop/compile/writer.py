@@ -11,6 +11,8 @@ from dataclasses import replace
 from fractions import Fraction
 from math import isfinite
 
+import sympy as sp
+
 from symbackprop.calculus.nodes import Extent, Index
 from symbackprop.compile.code import (
     AND,
@@ -31,6 +33,7 @@ from symbackprop.compile.plan import (
     RELATIONS,
     Constant,
     Contract,
+    First,
     Join,
     Load,
     Map,
@@ -102,11 +105,24 @@ class Writer(Reading):
         return self._map(value, want)
 
     def _reduce(self, value: Reduce, want: Axes) -> Code:
+        if isinstance(value, First):
+            return self._first(value, want)
         argument = self._write(value.argument, (*want, *value.over))
         kept = tuple(axis for axis in argument.axes if axis not in value.over)
         places = [i for i, axis in enumerate(argument.axes) if axis in value.over]
         text = self._backend.reduction(value.kind, argument.text, places if kept else None)
         return Code(text, axes=kept)
+
+    def _first(self, value: First, want: Axes) -> Code:
+        """``np.argmax(x.reshape(N, P, -1), axis=-1)``: several axes are read as one."""
+        kept = ordered(value.axes, want)
+        code = self._exactly(value.argument, (*kept, *value.over))
+        text = code.text
+        if kept and len(value.over) > 1:
+            count = sp.Mul(*(axis.size for axis in value.over))
+            extents = [self.size(extent) for extent in (*(axis.size for axis in kept), count)]
+            text = f"{code.at(ATOM)}.reshape({', '.join(extents)})"
+        return Code(self._backend.reduction(value.kind, text, [-1] if kept else None), axes=kept)
 
     def _spread(self, value: Spread) -> Code:
         (argument,) = value.children

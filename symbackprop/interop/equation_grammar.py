@@ -20,6 +20,7 @@ from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput
 from lark.lark import PostLex
 
 from symbackprop.errors import EquationError, SymbackpropError, UnknownNameError
+from symbackprop.interop.equation_names import REDUCTIONS
 from symbackprop.interop.equation_syntax import (
     Assignment,
     Call,
@@ -317,7 +318,7 @@ _FORMS = {
 _EQUATION = "z[n,k] = sum[i](x[n,i]*W[k,i]) + b[k]"
 _LONGEST = 20
 # A sum whose body is not in parentheses.
-_BARE = re.compile(r"\b(?:sum|max|min|mean)\[[^][\n]*\]\s*$")
+_BARE = re.compile(rf"\b(?:{'|'.join(REDUCTIONS)})\[[^][\n]*\]\s*$")
 
 
 def _unreadable(text: str, source: str, error: UnexpectedInput) -> SymbackpropError:

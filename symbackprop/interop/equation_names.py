@@ -13,7 +13,17 @@ import sympy as sp
 
 from symbackprop.errors import EquationError, SymbackpropError, UnknownNameError
 from symbackprop.interop.pointing import pointer
-from symbackprop.language import PRIMITIVES, MaxOver, Tensor, index, sigmoid, size, size_of
+from symbackprop.language import (
+    PRIMITIVES,
+    ArgMaxOver,
+    FirstMaxOver,
+    MaxOver,
+    Tensor,
+    index,
+    sigmoid,
+    size,
+    size_of,
+)
 
 #: Names that stand for a number wherever they are written.
 NUMBERS = {"pi": sp.pi, "inf": sp.oo}
@@ -47,6 +57,8 @@ REDUCTIONS = {
     "max": MaxOver,
     "min": lambda body, *indices: -MaxOver(-body, *indices),
     "mean": _mean,
+    "firstmax": FirstMaxOver,
+    "argmax": ArgMaxOver,
 }
 
 

@@ -13,7 +13,10 @@ from symbackprop.language.indices import (
 )
 from symbackprop.language.positions import affine_form, is_fixed, is_outside, shift
 from symbackprop.language.primitives import (
+    BINDERS,
     PRIMITIVES,
+    ArgMaxOver,
+    FirstMaxOver,
     MaxOver,
     Primitive,
     Spelling,
@@ -37,11 +40,14 @@ from symbackprop.language.tensors import (
 )
 
 __all__ = [
+    "BINDERS",
     "PRIMITIVES",
+    "ArgMaxOver",
     "BaseCase",
     "Domain",
     "Equation",
     "Fact",
+    "FirstMaxOver",
     "Group",
     "MaxOver",
     "Primitive",

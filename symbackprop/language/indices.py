@@ -95,5 +95,5 @@ def fresh_name(taken: Collection[str], prefer: Sequence[str]) -> str:
 
 
 def free_indices(expr: Any) -> set[sp.Idx]:
-    """The indices of an expression that no `Sum` or `MaxOver` binds."""
+    """The indices of an expression that nothing inside binds."""
     return {symbol for symbol in expr.free_symbols if isinstance(symbol, sp.Idx)}

@@ -78,6 +78,30 @@ class MaxOver(ExprWithLimits):
     is_real = True
 
 
+class FirstMaxOver(MaxOver):
+    """The largest value over bound indices, with the derivative of its first place.
+
+    The value is that of `MaxOver`. The whole derivative belongs to the first place where
+    the maximum is attained, as in PyTorch's pools: ``FirstMaxOver(x[n, 2*p + u], u)``. Of
+    several indices the last runs fastest.
+    """
+
+
+class ArgMaxOver(ExprWithLimits):
+    """The first place where the largest value over bound indices is attained.
+
+    Places are counted from 0, the last index running fastest: ``V*u + v`` for
+    ``ArgMaxOver(x[u, v], u, v)``, V being the size of v. Its derivative is 0.
+    """
+
+    is_commutative = True
+    is_real = True
+
+
+#: What binds indices.
+BINDERS = (sp.Sum, MaxOver, ArgMaxOver)
+
+
 @dataclass(frozen=True)
 class Spelling:
     """How one backend writes a primitive.

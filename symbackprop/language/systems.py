@@ -15,7 +15,7 @@ from symbackprop.errors import EquationError, ShapeError, UnknownNameError
 from symbackprop.language.equations import BaseCase, Equation, Fact, element_name, elements
 from symbackprop.language.indices import index_name, size_of
 from symbackprop.language.positions import affine_form, is_fixed, is_outside, same_position
-from symbackprop.language.primitives import MaxOver, bracket, primitive_of
+from symbackprop.language.primitives import BINDERS, bracket, primitive_of
 from symbackprop.language.recurrence import Group, grouped
 from symbackprop.language.tensors import Domain, Role, Tensor
 
@@ -137,7 +137,7 @@ class System:
         found: dict[sp.Expr, dict[str, None]] = {}
         indices = [idx for tensor in self.tensors.values() for idx in tensor.indices]
         for expr in (expr for equation in self.equations for expr in equation.expressions):
-            for node in expr.atoms(sp.Sum, MaxOver):
+            for node in expr.atoms(*BINDERS):
                 indices.extend(sorted((limit[0] for limit in node.limits), key=str))
         for idx in indices:
             found.setdefault(size_of(idx), {})[index_name(idx)] = None
@@ -213,7 +213,7 @@ class System:
                     remedy="use one of symbackprop.PRIMITIVES, or sympy.Function('f') "
                     "for a function left unspecified",
                 )
-            if isinstance(node, sp.Sum | MaxOver):
+            if isinstance(node, BINDERS):
                 _check_limits(node, where)
             if isinstance(node, sp.KroneckerDelta):
                 for place in node.args[:2]:
@@ -328,7 +328,7 @@ def _check_limits(node: sp.Expr, where: Equation | Fact) -> None:
 
 
 def _binds(expr: sp.Expr, idx: sp.Idx) -> bool:
-    return any(idx in inner.variables for inner in expr.atoms(sp.Sum, MaxOver))
+    return any(idx in inner.variables for inner in expr.atoms(*BINDERS))
 
 
 def _table(declared: Iterable[Tensor], equations: Sequence[Equation]) -> dict[str, Tensor]:

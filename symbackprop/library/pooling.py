@@ -10,7 +10,7 @@ from typing import ClassVar
 import sympy as sp
 
 from symbackprop.errors import OptionError
-from symbackprop.language import MaxOver, Tensor, bracket, size_of
+from symbackprop.language import FirstMaxOver, Tensor, bracket, size_of
 from symbackprop.library.layers import LAYERS, Layer
 from symbackprop.library.places import series, summed
 from symbackprop.library.records import require_choice, require_whole
@@ -76,8 +76,8 @@ class _Pool(Layer):
 class MaxPool(_Pool):
     """The largest value of each window; positions outside count as -∞.
 
-    Where the maximum is attained in several places they share the derivative, as with
-    `torch.amax`; PyTorch's own pool gives it to the first.
+    Where the maximum is attained in several places the first of them, row by row, has the
+    whole derivative, as in PyTorch.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class MaxPool(_Pool):
         x = a[(*reading.outer, *reading.places)]
         if reading.inside:
             x = sp.Piecewise((x, sp.And(*reading.inside)), (-sp.oo, True))
-        return MaxOver(x, *reversed(reading.summed)) if reading.summed else x
+        return FirstMaxOver(x, *reading.summed) if reading.summed else x
 
 
 @LAYERS.add

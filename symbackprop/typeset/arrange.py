@@ -25,13 +25,15 @@ from sympy.core.numbers import Infinity, NegativeInfinity
 
 from symbackprop.errors import EquationError
 from symbackprop.language import (
-    MaxOver,
+    BINDERS,
+    ArgMaxOver,
     Primitive,
     Tensor,
     bracket,
     free_indices,
     index_name,
     primitive_of,
+    size_of,
 )
 from symbackprop.typeset.counting import apart, counting_formula
 from symbackprop.typeset.formula import (
@@ -51,6 +53,7 @@ from symbackprop.typeset.formula import (
     Relation,
     Root,
     Total,
+    Tuple,
 )
 from symbackprop.typeset.names import Glyph, latex_glyph
 from symbackprop.typeset.order import Context
@@ -137,7 +140,7 @@ class _Arranger:
             ((Infinity, NegativeInfinity), self._infinity),
             ((sp.Mul, sp.Number), self._signed),
             (sp.Pow, self._power),
-            ((sp.Sum, MaxOver), self._reduction),
+            (BINDERS, self._reduction),
             (sp.Idx, lambda e: Element(context.symbol(index_name(e), layered=False))),
             ((sp.Indexed, sp.Symbol), self.element),
             (sp.NumberSymbol, lambda e: Element(context.symbol(str(e).lower()))),
@@ -209,7 +212,7 @@ class _Arranger:
             if len(rest) == 1 and self._is_plain(rest[0]):
                 settings, rest = [*settings, *rest], []
             return self._fraction(number, settings, below, rest)
-        after = [f for f in rest if isinstance(f, sp.Sum | MaxOver | bracket | sp.KroneckerDelta)]
+        after = [f for f in rest if isinstance(f, (*BINDERS, bracket, sp.KroneckerDelta))]
         inside = [f for f in rest if f not in after]
         if not inside and after and not isinstance(after[0], bracket | sp.KroneckerDelta):
             inside, after = after[:1], after[1:]
@@ -255,11 +258,13 @@ class _Arranger:
     # --- functions and binders ------------------------------------------------------
 
     def _reduction(self, expr: sp.Expr) -> Formula:
-        operator = "sum" if isinstance(expr, sp.Sum) else "max"
+        operator: Literal["sum", "max", "argmax"] = "max"
+        if isinstance(expr, sp.Sum | ArgMaxOver):
+            operator = "sum" if isinstance(expr, sp.Sum) else "argmax"
         bound = self._context.bound_indices(expr)
         body = _Arranger(self._context.binding(bound)).formula(expr.function)
         indices = tuple(self.formula(idx) for idx in bound)
-        if isinstance(body, Reduction) and body.operator == operator:
+        if isinstance(body, Reduction) and body.operator == operator != "argmax":
             indices, body = (*indices, *body.indices), body.body
         return Reduction(operator, indices, Group(body) if isinstance(body, Total) else body)
 
@@ -299,7 +304,22 @@ class _Arranger:
             left, right = apart(left)
         if sign in _TURNED and all(self._has_indices(side) for side in (left, right)):
             left, sign, right = right, _TURNED[sign], left
-        return Relation(self.position(left), sign, self.position(right))
+        first = self._places(left, right) if isinstance(right, ArgMaxOver) else None
+        return Relation(first or self.position(left), sign, self.position(right))
+
+    def _places(self, place: sp.Expr, search: ArgMaxOver) -> Formula | None:
+        """``V·u + v`` among the places of a search over u and v: the pair (u, v)."""
+        step, rest = sp.Integer(1), sp.expand(place)
+        found: list[sp.Idx] = []
+        for extent in (size_of(limit[0]) for limit in reversed(search.limits)):
+            alike = (idx for idx in free_indices(rest) if size_of(idx) == extent)
+            idx = next((idx for idx in alike if sp.expand(rest.coeff(idx) - step) == 0), None)
+            if idx is None:
+                return None
+            found.insert(0, idx)
+            step, rest = step * extent, sp.expand(rest - step * idx)
+        whole = rest == 0 and len(found) > 1
+        return Tuple(tuple(self.formula(idx) for idx in found)) if whole else None
 
     def _has_indices(self, side: sp.Expr) -> bool:
         return bool(free_indices(side)) and self._context.is_counting(side)

@@ -114,9 +114,9 @@ class Root:
 
 @dataclass(frozen=True)
 class Reduction:
-    """A sum (`operator` ``"sum"``) or a maximum (``"max"``) over indices."""
+    """A sum, a maximum or the first place of a maximum over indices."""
 
-    operator: str
+    operator: Literal["sum", "max", "argmax"]
     indices: tuple[Formula, ...]
     body: Formula
 
@@ -154,6 +154,13 @@ class Relation:
     left: Formula
     sign: str
     right: Formula
+
+
+@dataclass(frozen=True)
+class Tuple:
+    """Several places at once: ``(u, v)``."""
+
+    places: tuple[Formula, ...]
 
 
 @dataclass(frozen=True)
@@ -201,6 +208,7 @@ Formula: TypeAlias = (
     | Call
     | Group
     | Relation
+    | Tuple
     | Joined
     | Bracket
     | Cases

@@ -30,6 +30,7 @@ from symbackprop.typeset.formula import (
     Root,
     Total,
     Transposed,
+    Tuple,
 )
 from symbackprop.typeset.names import Glyph
 
@@ -167,7 +168,8 @@ def _(formula: Root) -> str:
 @latex.register
 def _(formula: Reduction) -> str:
     names = [latex(idx) for idx in formula.indices]
-    return rf"\{formula.operator}_{{{','.join(names)}}} {latex(formula.body)}"
+    sign = {"sum": r"\sum", "max": r"\max", "argmax": r"\operatorname*{arg\,max}"}
+    return rf"{sign[formula.operator]}_{{{','.join(names)}}} {latex(formula.body)}"
 
 
 @latex.register
@@ -193,6 +195,12 @@ def _(formula: Group) -> str:
 @latex.register
 def _(formula: Relation) -> str:
     return f"{latex(formula.left)} {_SIGNS[formula.sign]} {latex(formula.right)}"
+
+
+@latex.register
+def _(formula: Tuple) -> str:
+    places = r",\, ".join(map(latex, formula.places))
+    return rf"\left({places}\right)"
 
 
 @latex.register

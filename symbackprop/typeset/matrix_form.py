@@ -15,9 +15,9 @@ import sympy as sp
 from sympy.core.function import Application, AppliedUndef
 
 from symbackprop.language import (
+    BINDERS,
     BaseCase,
     Equation,
-    MaxOver,
     Role,
     Tensor,
     bracket,
@@ -217,7 +217,7 @@ class _Builder:
     def _is_constant(self, expr: sp.Expr) -> bool:
         """Whether an expression without free indices is written without matrices too."""
         tensors = [self._context.tensor(s) for s in expr.free_symbols]
-        sums = expr.has(sp.Sum, MaxOver, sp.Indexed)
+        sums = expr.has(*BINDERS, sp.Indexed)
         return not sums and not any(t is not None and t.adjoint_of for t in tensors)
 
     def _is_term(self, expr: sp.Expr) -> bool:

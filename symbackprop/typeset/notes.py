@@ -11,7 +11,14 @@ from symbackprop.calculus import Backward
 from symbackprop.calculus.convert import to_place
 from symbackprop.calculus.nodes import Access
 from symbackprop.calculus.ranges import surely_within
-from symbackprop.language import Equation, bracket, free_indices, index_name, size_of
+from symbackprop.language import (
+    ArgMaxOver,
+    Equation,
+    bracket,
+    free_indices,
+    index_name,
+    size_of,
+)
 from symbackprop.typeset.arrange import arrange
 from symbackprop.typeset.equations import EquationWriter
 from symbackprop.typeset.formula import Formula, Relation
@@ -38,7 +45,15 @@ _SIGNS: Mapping[str, tuple[type, ...]] = {
 }
 
 # In the order in which they stand on a page.
-_ORDER = (*_SIGNS, "note-slice", "note-bracket", "note-range", "note-outside", "note-column")
+_ORDER = (
+    *_SIGNS,
+    "note-slice",
+    "note-bracket",
+    "note-first",
+    "note-range",
+    "note-outside",
+    "note-column",
+)
 
 
 def notes(
@@ -90,6 +105,8 @@ class _Signs:
             yield Reason("note-slice", (self._plainest(parted),))
         if any(map(_is_mask, nodes)) or any(e.rhs.has(bracket, sp.KroneckerDelta) for e in written):
             yield Reason("note-bracket")
+        if any(equation.rhs.has(ArgMaxOver) for equation in self.equations):
+            yield Reason("note-first")
         yield from self._places(written)
         if any(isinstance(node, Leaf | OneHot) and node.flipped for node in nodes):
             yield Reason("note-column")

@@ -15,7 +15,8 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symbackprop.language import (
-    MaxOver,
+    BINDERS,
+    ArgMaxOver,
     Role,
     Tensor,
     bracket,
@@ -94,12 +95,12 @@ class Context:
         return (
             bool(symbols)
             and all(isinstance(s, sp.Idx) or self.is_size(s) for s in symbols)
-            and not expr.has(sp.Indexed, sp.Sum, MaxOver, bracket, sp.Piecewise)
+            and not expr.has(sp.Indexed, *BINDERS, bracket, sp.Piecewise)
         )
 
     def is_coefficient(self, expr: sp.Expr) -> bool:
         """Whether this is made of numbers, sizes and given or forward scalars alone."""
-        if expr.has(sp.Indexed, sp.Sum, MaxOver, sp.Idx, bracket):
+        if expr.has(sp.Indexed, *BINDERS, sp.Idx, bracket):
             return False
         return not any(self.is_adjoint(symbol) for symbol in expr.free_symbols)
 
@@ -126,10 +127,11 @@ class Context:
     def bound_indices(self, reduction: sp.Expr) -> tuple[sp.Idx, ...]:
         """What a sum runs over, in the order in which a reader of its body meets them.
 
-        SymPy's own order is that of nesting, which a double sum does not show.
+        SymPy's own order is that of nesting, which a double sum does not show. The order
+        of an arg max says how its places are counted.
         """
         bound = [limit[0] for limit in reduction.limits]
-        if len(bound) == 1:
+        if len(bound) == 1 or isinstance(reduction, ArgMaxOver):
             return tuple(bound)
         found = self.in_order(list(elements(reduction.function)))
         places = [i for element in found for i in self._indices(element)]
@@ -146,7 +148,7 @@ class Context:
     def _factor_class(self, factor: sp.Expr, base: sp.Expr) -> int:
         if self.is_coefficient(factor):
             return _COMPOSED_COEFFICIENT if isinstance(base, sp.Add) else _COEFFICIENT
-        if isinstance(base, sp.Sum | MaxOver):
+        if isinstance(base, BINDERS):
             return _SUM
         if isinstance(base, sp.Indexed | sp.Symbol):
             return _ERROR if self.is_adjoint(base) else _VALUE
@@ -158,7 +160,7 @@ class Context:
 
     def _is_residual(self, expr: sp.Expr) -> bool:
         """A difference such as ``ŷ - y``, which plays the part of an error."""
-        if len(expr.args) != 2 or expr.has(sp.Sum, MaxOver):
+        if len(expr.args) != 2 or expr.has(*BINDERS):
             return False
         return any(self.is_adjoint(e) or self._role(e) is Role.TARGET for e in elements(expr))
 
@@ -199,7 +201,7 @@ class Context:
         if roles == {Role.TARGET}:
             return 3
         factors = sp.Mul.make_args(term)
-        leading = term.has(sp.Sum, MaxOver) or any(self.is_adjoint(f) for f in factors)
+        leading = term.has(*BINDERS) or any(self.is_adjoint(f) for f in factors)
         return 1 if leading else 2
 
     def _indices(self, element: sp.Expr) -> list[sp.Idx]:

@@ -26,6 +26,7 @@ from symbackprop.typeset.formula import (
     Root,
     Total,
     Transposed,
+    Tuple,
 )
 from symbackprop.typeset.latex import decimal_parts, signed_terms
 from symbackprop.typeset.names import Glyph, subscript, superscript
@@ -141,7 +142,7 @@ def _(formula: Root) -> str:
 
 @text.register
 def _(formula: Reduction) -> str:
-    sign = {"sum": "Σ", "max": "max"}[formula.operator]
+    sign = {"sum": "Σ", "max": "max", "argmax": "argmax"}[formula.operator]
     below = subscript([text(idx) for idx in formula.indices])
     return f"{sign}{below} {text(formula.body)}"
 
@@ -166,6 +167,11 @@ def _(formula: Group) -> str:
 @text.register
 def _(formula: Relation) -> str:
     return f"{text(formula.left)} {_SIGNS[formula.sign]} {text(formula.right)}"
+
+
+@text.register
+def _(formula: Tuple) -> str:
+    return f"({', '.join(map(text, formula.places))})"
 
 
 @text.register

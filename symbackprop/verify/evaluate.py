@@ -19,6 +19,7 @@ import sympy as sp
 
 from symbackprop.errors import EquationError, ShapeError
 from symbackprop.language import (
+    ArgMaxOver,
     Equation,
     Group,
     MaxOver,
@@ -353,6 +354,15 @@ class Evaluator:
         terms = self._over(expr, scope)
         return lambda now: self._largest(list(terms(now)))
 
+    def _arg_max_over(self, expr: Any, scope: Scope) -> Reader:
+        terms = self._over(expr, scope)
+
+        def read(now: Places) -> int:
+            values = list(terms(now))
+            return values.index(self._largest(values))
+
+        return read
+
     def _kronecker(self, expr: Any, scope: Scope) -> Reader:
         first, second = (self._place(argument, scope) for argument in expr.args[:2])
         return lambda now: int(first(now) == second(now))
@@ -490,6 +500,7 @@ _READERS: Mapping[type, Callable[[Evaluator, Any, Scope], Reader]] = {
     sp.Pow: Evaluator._pow,
     sp.Sum: Evaluator._sum,
     MaxOver: Evaluator._max_over,
+    ArgMaxOver: Evaluator._arg_max_over,
     sp.KroneckerDelta: Evaluator._kronecker,
     bracket: Evaluator._bracket,
     sp.Piecewise: Evaluator._piecewise,

@@ -10,9 +10,9 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.language import (
+    BINDERS,
     Equation,
     Group,
-    MaxOver,
     System,
     affine_form,
     element_name,
@@ -132,7 +132,7 @@ def _reads(equation: Equation, sizes: Sizes) -> Iterator[_Read]:
     sides: list[tuple[Sequence[Any], sp.Expr]] = [(equation.indices, equation.rhs)]
     sides.extend((case.lhs.indices, case.rhs) for case in equation.base)
     for places, rhs in sides:
-        bound = {limit[0] for s in rhs.atoms(sp.Sum, MaxOver) for limit in s.limits}
+        bound = {limit[0] for s in rhs.atoms(*BINDERS) for limit in s.limits}
         left = tuple(_positions(place, sizes) for place in places)
         axes = {idx: axis for axis, idx in enumerate(places) if idx not in bound}
         for element in dict.fromkeys(elements(rhs)):

@@ -13,7 +13,17 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.errors import EquationError
-from symbackprop.language import MaxOver, bracket, element_name, relu, sigmoid, size_of, softplus
+from symbackprop.language import (
+    ArgMaxOver,
+    FirstMaxOver,
+    MaxOver,
+    bracket,
+    element_name,
+    relu,
+    sigmoid,
+    size_of,
+    softplus,
+)
 from symbackprop.verify.exact import Sizes, extent_of
 from symbackprop.verify.stored import Axes, Place, Steps, Storage, Stored, combined
 
@@ -147,6 +157,14 @@ class TorchReader:
     def _max_over(self, expr: Any, mask: Axes | None) -> Axes:
         return self._reduced(self._torch.amax, expr, mask)
 
+    @read.register(FirstMaxOver)
+    def _first_max_over(self, expr: Any, mask: Axes | None) -> Axes:
+        return self._reduced(_first_largest, expr, mask)
+
+    @read.register(ArgMaxOver)
+    def _arg_max_over(self, expr: Any, mask: Axes | None) -> Axes:
+        return self._reduced(_first_place, expr, mask)
+
     def _reduced(self, function: Any, expr: Any, mask: Axes | None) -> Axes:
         bound = tuple(limit[0] for limit in expr.limits)
         outer = {idx: step for idx, step in self._now.items() if idx not in bound}
@@ -228,3 +246,12 @@ class TorchReader:
         logical = isinstance(condition, sp.And | sp.Or)
         sides = [self._holds(s) if logical else self.read(s, None) for s in condition.args]
         return reduce(lambda left, right: combined(compare[type(condition)], left, right), sides)
+
+
+def _first_largest(data: Any, dim: tuple[int, ...]) -> Any:
+    """PyTorch's maximum along one axis, whose derivative goes to the place it reports."""
+    return data.flatten(dim[0]).max(dim=-1).values
+
+
+def _first_place(data: Any, dim: tuple[int, ...]) -> Any:
+    return data.flatten(dim[0]).argmax(dim=-1).double()

@@ -111,6 +111,7 @@ _PAGE = {
 
 _NOTES = {
     "note-bracket": "[condition] is 1 where the condition holds, else 0",
+    "note-first": "argmax is the first place, row by row, where the maximum is attained",
     "note-outside": "outside its range an element is 0, unless a base case says otherwise",
     "note-range": "indices start at 0; {used}",
     "note-slice": "{used} is a slice: the axes without a subscript are its rows and columns",

@@ -109,6 +109,7 @@ _PAGE = {
 
 _NOTES = {
     "note-bracket": "[条件] 在条件成立时为 1，否则为 0",
+    "note-first": "argmax 是逐行数起第一个取到最大值的位置",
     "note-outside": "下标超出范围的元素为 0，边界条件另有规定的除外",
     "note-range": "下标从 0 开始；{used}",
     "note-slice": "{used} 是一个切片：没有写出下标的轴是它的行和列",
