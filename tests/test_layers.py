@@ -188,6 +188,28 @@ def test_the_first_largest_place_of_a_window_has_its_whole_derivative(
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("case", MAX_POOLS, ids=str)
+def test_at_ties_second_derivatives_are_pytorchs(case: Case, backend: str) -> None:
+    system, values = tied(case, "few values")
+    v = np.random.default_rng(5).normal(size=values["x"].shape)
+    module, y = built(system.origin.network), torch.as_tensor(values["y"])
+    x = torch.as_tensor(values["x"]).requires_grad_()
+    loss = torch.nn.functional.mse_loss(module(x), y)
+    (slope,) = torch.autograd.grad(loss, x, create_graph=True)
+    (expected,) = torch.autograd.grad(slope, x, torch.as_tensor(v))
+    _, found = sb.hvp(system, "x").compile(backend)({**values, "v": v})
+    assert_close(found["x"], expected.numpy(), "H·v")
+
+
+@pytest.mark.parametrize("before", [(), (sb.ReLU(),)], ids=["pool", "after relu"])
+def test_a_padded_pools_equations_hold_for_every_oracle(before: tuple[sb.Layer, ...]) -> None:
+    """Where the padding is -∞, and 0·∞ has no value, the equations themselves are evaluated."""
+    net = sb.Sequential(*before, sb.MaxPool2d((3, 2), 2, (1, 1)))
+    report = sb.derive(net.system(sb.MSELoss(), shape=(1, 3, 5)), wrt=["x"]).verify()
+    assert report.ok, report
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_elsewhere_all_largest_places_share_the_derivative(backend: str) -> None:
     """`MaxOver` is `torch.amax`, and the first of the largest is asked for by name."""
     n, i, j = sb.index("n", "N"), sb.index("i", 3), sb.index("j", 5)

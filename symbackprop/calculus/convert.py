@@ -39,6 +39,7 @@ from symbackprop.calculus.normal import (
     Total,
     bracket_of,
     delta,
+    denied,
     function,
     number,
     poly,
@@ -81,6 +82,7 @@ _SEARCHES: Mapping[type[sp.Expr], type[Search]] = {
     FirstMaxOver: FirstLargest,
     ArgMaxOver: FirstPlace,
 }
+_INFINITY = Constant(sp.oo)
 _SYMPY_SEARCHES = {node: expression for expression, node in _SEARCHES.items()}
 
 
@@ -202,10 +204,10 @@ def condition(expr: Any) -> Poly:
     if isinstance(expr, sp.Or):
         none = number(1)
         for part in expr.args:
-            none = none * (number(1) - condition(part))
+            none = none * _failing(condition(part))
         return number(1) - none
     if isinstance(expr, sp.Not):
-        return number(1) - condition(expr.args[0])
+        return _failing(condition(expr.args[0]))
     if type(expr) not in _RELATIONS:
         raise EquationError(
             f"{type(expr).__name__} is not a condition of the language",
@@ -217,6 +219,12 @@ def condition(expr: Any) -> Poly:
     return bracket_of(right, relation, left) if swapped else bracket_of(left, relation, right)
 
 
+def _failing(holds: Poly) -> Poly:
+    """The bracket of what does not hold."""
+    single = holds.atom
+    return poly(single.negation) if isinstance(single, Bracket) else number(1) - holds
+
+
 def _piecewise(expr: sp.Piecewise) -> Poly:
     """Σ value·[condition and none of those before]."""
     total = number(0)
@@ -224,9 +232,7 @@ def _piecewise(expr: sp.Piecewise) -> Poly:
     for value, holds in expr.args:
         here = condition(holds)
         total = total + remaining * here * from_sympy(value)
-        single = here.atom
-        missing = poly(single.negation) if isinstance(single, Bracket) else number(1) - here
-        remaining = remaining * missing
+        remaining = remaining * _failing(here)
     return total
 
 
@@ -319,7 +325,9 @@ class SympyWriter:
     def _term(self, term: Term, letters: Mapping[Index, sp.Idx]) -> sp.Expr:
         value, bases = _without_fractions_in_groups(term)
         coefficient = sp.Rational(value.numerator, value.denominator)
-        factors = [self._factor(base, exponent, letters) for base, exponent in bases]
+        # 0·∞ has no value: ∞ where not both of a and b hold is written with one bracket.
+        write = self._denial if _INFINITY in term.children else self._factor
+        factors = [write(base, exponent, letters) for base, exponent in bases]
         coefficient, factors = _pleasant_sign(coefficient, factors)
         if len(factors) == 1 and coefficient != 1 and factors[0].is_Add:
             return sp.Mul(coefficient, factors[0], evaluate=False)
@@ -328,6 +336,14 @@ class SympyWriter:
     def _factor(self, base: Node, exponent: Fraction, letters: Mapping[Index, sp.Idx]) -> sp.Expr:
         power = sp.Rational(exponent.numerator, exponent.denominator)
         return self._base(base, letters) ** power
+
+    def _denial(self, base: Node, exponent: Fraction, letters: Mapping[Index, sp.Idx]) -> sp.Expr:
+        """``1 - [a]·[b]`` as ``[not a or not b]``, anything else as it is."""
+        holds = denied(base) if isinstance(base, Group) else frozenset()
+        failing = [inner.negation for inner in holds if isinstance(inner, Bracket)]
+        if not failing or len(failing) < len(holds):
+            return self._factor(base, exponent, letters)
+        return bracket(sp.Or(*(self._relation(inner, letters) for inner in failing)))
 
     def _base(self, base: Node, letters: Mapping[Index, sp.Idx]) -> sp.Expr:
         match base:
@@ -340,15 +356,18 @@ class SympyWriter:
             case Delta():
                 return sp.KroneckerDelta(*(self._place(p, letters) for p in _solved(base)))
             case Bracket():
-                left, right = (self.expression(s, letters) for s in (base.left, base.right))
-                relation = _SYMPY_RELATIONS[base.relation](left, right)
-                backwards = left.is_number and isinstance(relation, sp.Rel)  # else it is decided
-                return bracket(relation.reversed if backwards else relation)
+                return bracket(self._relation(base, letters))
             case Func():
                 return _apply(base.name, [self.expression(a, letters) for a in base.arguments])
             case Group():
                 return self.expression(base.poly, letters)
         return self._binder(base, letters)
+
+    def _relation(self, base: Bracket, letters: Mapping[Index, sp.Idx]) -> Any:
+        left, right = (self.expression(s, letters) for s in (base.left, base.right))
+        relation = _SYMPY_RELATIONS[base.relation](left, right)
+        backwards = left.is_number and isinstance(relation, sp.Rel)  # else it is decided
+        return relation.reversed if backwards else relation
 
     def _binder(self, base: Node, letters: Mapping[Index, sp.Idx]) -> sp.Expr:
         if not isinstance(base, Binder):

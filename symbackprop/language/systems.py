@@ -206,6 +206,7 @@ class System:
         for node in sp.preorder_traversal(expr):
             infinite += node in _INFINITE
             allowed += isinstance(node, ExprCondPair) and node.expr in (sp.oo, -sp.oo)
+            allowed += _is_guarded(node)
             if isinstance(node, sp.Function | sp.Pow) and not _known(node):
                 raise EquationError(
                     f"{node.func.__name__} is not a function this language knows",
@@ -301,6 +302,13 @@ def _known(node: sp.Expr) -> bool:
     if isinstance(node, _STRUCTURE):
         return True
     return primitive_of(node) is not None
+
+
+def _is_guarded(node: sp.Basic) -> bool:
+    """Whether this is ``∞·[condition]``, which is 0 where the condition fails."""
+    guards = [factor for factor in node.args if isinstance(factor, bracket)]
+    rest = [factor for factor in node.args if factor not in guards]
+    return isinstance(node, sp.Mul) and bool(guards) and rest in ([sp.oo], [-sp.oo])
 
 
 def _check_limits(node: sp.Expr, where: Equation | Fact) -> None:
