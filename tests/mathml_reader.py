@@ -57,7 +57,7 @@ def signs_of_mathml(tree: ElementTree.Element) -> Counter[str]:
 
 def signs_of_latex(latex: str) -> Counter[str]:
     """The same of a formula in LaTeX."""
-    plain = re.sub(r"\\[,;! ]|\\\\|&|\\quad|(?<!\\)[_^]", " ", latex)
+    plain = re.sub(r"\\[,;! ]|(?<=operatorname)\*|\\\\|&|\\quad|(?<!\\)[_^]", " ", latex)
 
     def command(match: re.Match[str]) -> str:
         name = match[1]

@@ -78,6 +78,10 @@ KINDS: dict[type, tuple[Formula, str]] = {
     ),
     tree.Group: (tree.Group(x), f"<mrow>{LEFT}<mi>x</mi>{RIGHT}</mrow>"),
     tree.Relation: (LESS, "<mrow><mi>n</mi><mo>&lt;</mo><mi>j</mi></mrow>"),
+    tree.Tuple: (
+        tree.Tuple((n, j)),
+        f"<mrow>{LEFT}<mrow><mi>n</mi><mo>,</mo><mi>j</mi></mrow>{RIGHT}</mrow>",
+    ),
     tree.Joined: (
         tree.Joined((x, tree.Joined((y, z), "or")), "and"),
         f"<mrow><mi>x</mi><mo>,</mo><mrow>{LEFT}"

@@ -8,7 +8,7 @@ from math import prod
 import sympy as sp
 from sympy.core.function import Application
 
-from symbackprop.language import Equation, MaxOver, free_indices, size_of
+from symbackprop.language import BINDERS, Equation, free_indices, size_of
 from symbackprop.typeset.arrange import arrange
 from symbackprop.typeset.formula import Formula, Number, Product, Total
 from symbackprop.typeset.order import Context
@@ -21,7 +21,7 @@ def multiplications(equation: Equation) -> sp.Expr:
     twice is computed once. For ``z[n,j] = Σᵢ x[n,i]·W[j,i] + b[j]`` that is N·J·I.
     """
     total = _products(equation.rhs) * _extent(equation.indices)
-    for reduction in equation.rhs.atoms(sp.Sum, MaxOver):
+    for reduction in equation.rhs.atoms(*BINDERS):
         bound = [limit[0] for limit in reduction.limits]
         runs = dict.fromkeys([*sorted(free_indices(reduction), key=str), *bound])
         total += max(1, _products(reduction.function)) * _extent(runs)
@@ -54,7 +54,7 @@ def _extent(indices: Iterable[sp.Idx]) -> sp.Expr:
 
 def _products(expr: sp.Expr) -> int:
     """Operations an element takes, sums over indices and conditions not counted."""
-    if not expr.args or isinstance(expr, sp.Indexed | sp.Sum | MaxOver | sp.KroneckerDelta):
+    if not expr.args or isinstance(expr, (*BINDERS, sp.Indexed, sp.KroneckerDelta)):
         return 0
     own = 0
     if isinstance(expr, sp.Mul):

@@ -33,6 +33,7 @@ from symbackprop.typeset.formula import (
     Root,
     Total,
     Transposed,
+    Tuple,
 )
 from symbackprop.typeset.latex import decimal_parts, latex, position, raised, run_together
 from symbackprop.typeset.mathml_symbols import row, scripted, symbol
@@ -44,6 +45,7 @@ _APPLY_BARE = '<mo rspace="0.17em">\u2061</mo>'  # a thin space before log's arg
 _MINUS = "<mo>−</mo>"
 _TALL = ("<mfrac", "<munder", "<mtable")
 _PARTIAL = "<mi>∂</mi>"
+_SEARCHES = {"max": "max", "argmax": "arg max"}
 
 #: What stands beside the last of several cases; the only word in a formula.
 OTHERWISE = "<mtext>otherwise</mtext>"
@@ -218,9 +220,10 @@ def _(formula: Root) -> str:
 
 @mathml.register
 def _(formula: Reduction) -> str:
-    sign = {"sum": "<mo>∑</mo>", "max": '<mo movablelimits="true">max</mo>'}[formula.operator]
+    sum_ = formula.operator == "sum"
+    sign = "<mo>∑</mo>" if sum_ else f'<mo movablelimits="true">{_SEARCHES[formula.operator]}</mo>'
     below = row(_listed([mathml(idx) for idx in formula.indices]))
-    apply = _APPLY if formula.operator == "max" else ""
+    apply = "" if sum_ else _APPLY
     return f"<mrow><munder>{sign}{below}</munder>{apply}{mathml(formula.body)}</mrow>"
 
 
@@ -246,6 +249,11 @@ def _call(function: Primitive | Glyph, arguments: list[str], bare: bool) -> str:
 @mathml.register
 def _(formula: Group) -> str:
     return _fenced(mathml(formula.body))
+
+
+@mathml.register
+def _(formula: Tuple) -> str:
+    return _fenced(row(_listed([mathml(place) for place in formula.places])))
 
 
 @mathml.register
