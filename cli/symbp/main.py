@@ -26,7 +26,7 @@ class Commands(click.Group):
     Each command is the module ``symbp.NAME`` with a click command called `command`.
     """
 
-    names = ("completion", "derive", "emit", "train", "verify")
+    names = ("completion", "derive", "emit", "graph", "train", "verify")
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All commands, in alphabetical order."""
@@ -94,6 +94,7 @@ def cli(debug: bool) -> None:
     Examples:
       symbp derive
       symbp derive "Linear(4, 3) Sigmoid" --loss BCELoss --format latex
+      symbp graph -o graph.svg
       symbp emit --backend torch -o network.py
       symbp verify "Linear(10, 20) GELU Linear(20, 3)" --loss CrossEntropyLoss
       symbp train --data iris --epochs 50

@@ -17,10 +17,13 @@ from symbackprop.typeset.equations import (
     text_expression,
 )
 from symbackprop.typeset.formats import FORMATS
+from symbackprop.typeset.graph import Graph, graph_of, written_equations
 from symbackprop.typeset.matrix_form import Convention, matrix_form
+from symbackprop.typeset.mermaid import mermaid_graph
 from symbackprop.typeset.page import LEVELS, VIEWS, Checked, Level, Page, View
 from symbackprop.typeset.page_json import JSON_SCHEMA, json_derivation
 from symbackprop.typeset.renaming import shown_names
+from symbackprop.typeset.svg import svg_graph
 from symbackprop.typeset.words import LANGUAGES, WORDS, phrase
 
 __all__ = [
@@ -33,11 +36,13 @@ __all__ = [
     "Checked",
     "Composer",
     "Convention",
+    "Graph",
     "Level",
     "Notation",
     "Page",
     "View",
     "columns",
+    "graph_of",
     "json_derivation",
     "latex_derivation",
     "latex_equation",
@@ -46,10 +51,13 @@ __all__ = [
     "matrix_form",
     "matrix_latex",
     "matrix_text",
+    "mermaid_graph",
     "phrase",
     "shown_names",
+    "svg_graph",
     "text_derivation",
     "text_equation",
     "text_expression",
     "view_of",
+    "written_equations",
 ]

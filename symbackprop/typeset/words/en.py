@@ -168,5 +168,20 @@ _NUMBERS = {
     "output weights that have been updated already.",
 }
 
+_GRAPH = {
+    "graph-summary": "{computed} computed tensors and {given} given ones; each leads to those "
+    "whose equations read it",
+    "graph-mirror": "beside it, derivatives flow back by the chain rule",
+    "graph-forward": "forward ↓",
+    "graph-backward": "↑ backward",
+    "graph-seed": "where the backward pass begins",
+    "graph-adjoint": "derivative of the objective",
+    "graph-reads": "is read by",
+    "graph-flows": "chain rule",
+    "graph-recurs": "is read at another step",
+    "graph-shared": "drawn more than once",
+    "graph-scalar": "scalar",
+}
+
 #: Phrases by rule or part of a page.
-PHRASES: Mapping[str, str] = {**_RULES, **_PAGE, **_NOTES, **_CONTROLS, **_NUMBERS}
+PHRASES: Mapping[str, str] = {**_RULES, **_PAGE, **_NOTES, **_CONTROLS, **_NUMBERS, **_GRAPH}

@@ -161,5 +161,19 @@ _NUMBERS = {
     "{found}：只有在计算隐藏层误差项时误用了已经更新的输出层权重，才会得到原文的数。",
 }
 
+_GRAPH = {
+    "graph-summary": "{computed} 个计算得到的张量，{given} 个已知张量；箭头从张量指向用到它的等式",
+    "graph-mirror": "旁边是反向图：导数按链式法则往回传播",
+    "graph-forward": "前向 ↓",
+    "graph-backward": "↑ 反向",
+    "graph-seed": "反向传播的起点",
+    "graph-adjoint": "目标函数的导数",
+    "graph-reads": "被读取",
+    "graph-flows": "链式法则",
+    "graph-recurs": "在另一时间步被读取",
+    "graph-shared": "在图中出现多次",
+    "graph-scalar": "标量",
+}
+
 #: Phrases by rule or part of a page.
-PHRASES: Mapping[str, str] = {**_RULES, **_PAGE, **_NOTES, **_CONTROLS, **_NUMBERS}
+PHRASES: Mapping[str, str] = {**_RULES, **_PAGE, **_NOTES, **_CONTROLS, **_NUMBERS, **_GRAPH}
