@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,6 +12,19 @@ from symbackprop.calculus import derive_backward
 from symbackprop.typeset import WORDS, graph_of, mermaid_graph, svg_graph, written_equations
 from symbackprop.typeset.svg import WIDTH
 from symbp.common import Shape, deliver, network_options, output_option, read_system
+
+
+@dataclass(frozen=True)
+class Request:
+    """The command's argument and options."""
+
+    model: str
+    loss: str | None
+    shape: Shape
+    style: str
+    width: int
+    language: str
+    output: Path | None
 
 
 @click.command(name="graph")
@@ -31,15 +46,7 @@ from symbp.common import Shape, deliver, network_options, output_option, read_sy
 )
 @click.option("--lang", "language", type=click.Choice(list(WORDS)), default="en", show_default=True)
 @output_option
-def command(  # noqa: PLR0913 (the options of the command)
-    model: str,
-    loss: str | None,
-    shape: Shape,
-    style: str,
-    width: int,
-    language: str,
-    output: Path | None,
-) -> None:
+def command(**options: Any) -> None:
     """Draw the graph of a network or of an equation file: what reads what, and back.
 
     MODEL is a network as in PyTorch, or the path of an equation file, FILE.eqs. Beside
@@ -52,10 +59,15 @@ def command(  # noqa: PLR0913 (the options of the command)
       symbp graph "Linear(D, H) Sigmoid Linear(H, K)" --loss CrossEntropyLoss -o graph.svg
       symbp graph lstm.eqs --format mermaid
     """
-    backward = derive_backward(read_system(model, loss, shape))
-    graph = graph_of(backward)
-    if style == "mermaid":
-        deliver(mermaid_graph(graph, language), output)
-    else:
-        equations = written_equations(backward)
-        deliver(svg_graph(graph, language, equations=equations, room=width), output)
+    deliver(_written(Request(**options)), options["output"])
+
+
+def _written(request: Request) -> str:
+    system = read_system(request.model, request.loss, request.shape)
+    # What has nothing to differentiate by has a forward graph still.
+    derived = derive_backward(system) if system.parameters else system
+    graph = graph_of(derived)
+    if request.style == "mermaid":
+        return mermaid_graph(graph, request.language)
+    equations = written_equations(derived)
+    return svg_graph(graph, request.language, equations=equations, room=request.width)

@@ -30,7 +30,7 @@ Kind: TypeAlias = Literal[
     "hyperparameter",
     "computed",
     "objective",
-    "seed",
+    "seed",  # the objective's derivative by itself
     "adjoint",
     "gradient",
 ]
@@ -43,8 +43,7 @@ class Node:
     Attributes
     ----------
     name
-        Its name, ``z1`` or ``dz1``. The seed, the objective's derivative by itself, is no
-        tensor; its name is the objective's after a ``∂``.
+        Its name, ``z1`` or ``dz1``.
     subject
         The forward tensor it is about: ``z1`` for both.
     kind
@@ -174,24 +173,20 @@ class _Reader:
         reads = tuple(self._reads())
         if derived is None:
             return Graph((*given, *computed), reads, objective=self._objective)
-        backward = (self._seed(), *self._derivatives(derived))
+        backward = tuple(self._derivatives(derived))
         return Graph((*given, *computed), reads, backward, self._objective)
 
     def _computed(self, name: str) -> Node:
         kind: Kind = "objective" if name == self._objective else "computed"
         return self._node(self._tensors[name], kind)
 
-    def _seed(self) -> Node:
-        objective = self._node(self._tensors[self._objective], "objective")
-        runs = (Run("∂"), *objective.symbol, Run("/∂"), *objective.symbol)
-        return Node(f"∂{objective.name}", objective.name, "seed", runs)
-
     def _derivatives(self, derived: Backward) -> Iterator[Node]:
         # Their equations are not looked at: writing them takes longer than all the rest.
         new = [t for name, t in self._tensors.items() if name not in self._system.tensors]
         by_subject = {tensor.adjoint_of: tensor for tensor in new}
-        for subject in dict.fromkeys((*derived.adjoints, *derived.gradients)):
-            kind: Kind = "gradient" if subject in derived.gradients else "adjoint"
+        for subject in dict.fromkeys((derived.of, *derived.adjoints, *derived.gradients)):
+            gradient: Kind = "gradient" if subject in derived.gradients else "adjoint"
+            kind = "seed" if subject == derived.of else gradient
             yield self._node(by_subject[subject], kind, subject)
 
     def _node(self, tensor: Tensor, kind: Kind, subject: str = "") -> Node:

@@ -120,8 +120,7 @@ class _Writer:
         return self._word(kind if given else f"graph-{kind}")
 
     def _tooltip(self, node: Node) -> str:
-        name = "".join(run.text for run in node.symbol) if node.kind == "seed" else node.name
-        first = f"{name} ({self._kind(node.kind)}): {node.shape or self._word('graph-scalar')}"
+        first = f"{node.name} ({self._kind(node.kind)}): {node.shape or self._word('graph-scalar')}"
         return "\n".join([first, *filter(None, [self.equations.get(node.name)])])
 
     # --- parts ------------------------------------------------------------------------
