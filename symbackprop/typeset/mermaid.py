@@ -58,7 +58,7 @@ def _half(half: str, nodes: Sequence[Node], names: Mapping[str, str], title: str
     yield f'subgraph {half}["{title}"]'
     for node in nodes:
         before, after = _SHAPES[node.kind]
-        parts = [plain(node.symbol), "= 1" if node.kind == "seed" else node.shape]
+        parts = [plain(node.symbol), node.shape or ("= 1" if node.kind == "seed" else "")]
         label = "<br/>".join(_escaped(part) for part in parts if part)
         yield f'  {names[node.name]}{before}"{label}"{after}'
     yield "end"

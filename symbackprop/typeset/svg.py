@@ -18,9 +18,13 @@ from symbackprop.typeset.words import phrase
 #: How much room strips take together, unless a page says otherwise.
 WIDTH = 1280.0
 
-_BACKWARD: tuple[Kind, ...] = ("seed", "adjoint", "gradient")
 _GIVEN: tuple[Kind, ...] = ("input", "target", "mask")
-_SQUARE: tuple[Kind, ...] = ("parameter", "hyperparameter", "gradient")
+_WEIGHTS: tuple[Kind, ...] = ("parameter", "hyperparameter")
+_COMPUTED: tuple[Kind, ...] = ("computed", "objective")
+_BACKWARD: tuple[Kind, ...] = ("seed", "adjoint", "gradient")
+#: What looks alike has one entry in the legend.
+_ENTRIES = (_GIVEN, _WEIGHTS, *((kind,) for kind in (*_COMPUTED, *_BACKWARD)))
+_SQUARE: tuple[Kind, ...] = (*_WEIGHTS, "gradient")
 _FRAMED: tuple[Kind, ...] = ("objective", "seed")
 _RAISED, _LOWERED = 0.36, 0.2
 _HEAD_LENGTH, _HEAD_HALF = 8.0, 3.6
@@ -108,7 +112,7 @@ class _Writer:
         return f"{name}: {self.graph.objective}" if self.graph.objective else name
 
     def _description(self) -> str:
-        computed = sum(node.kind in ("computed", "objective") for node in self.graph.forward)
+        computed = sum(node.kind in _COMPUTED for node in self.graph.forward)
         summary = self._word("graph-summary").format(
             computed=computed, given=len(self.graph.forward) - computed
         )
@@ -116,8 +120,7 @@ class _Writer:
         return "; ".join(parts)
 
     def _kind(self, kind: Kind) -> str:
-        given = kind in (*_GIVEN, "parameter", "hyperparameter")
-        return self._word(kind if given else f"graph-{kind}")
+        return self._word(kind if kind in (*_GIVEN, *_WEIGHTS) else f"graph-{kind}")
 
     def _tooltip(self, node: Node) -> str:
         first = f"{node.name} ({self._kind(node.kind)}): {node.shape or self._word('graph-scalar')}"
@@ -141,9 +144,7 @@ class _Writer:
         node = box.node
         names = f"data-name={_attribute(node.name)} data-subject={_attribute(node.subject)}"
         title = f"<title>{_text(self._tooltip(node))}</title>"
-        shape = box.label.shape
-        if node.kind == "seed":
-            shape = "= 1"
+        shape = box.label.shape or ("= 1" if node.kind == "seed" else "")
         return (
             f'<g class="{_node_classes(node.kind, box.small)}" {names}>{title}'
             f"{_frame(box)}{_label(box, shape)}</g>"
@@ -153,9 +154,11 @@ class _Writer:
 
     def _legend(self) -> Iterator[tuple[str, str, float]]:
         """For each kind that occurs: its sample, its word, and how wide both are."""
-        found: dict[Kind, None] = {box.node.kind: None for box in self.layout.boxes}
-        for kind in found:
-            yield self._entry(_sample_box(kind), self._kind(kind))
+        kinds = {box.node.kind for box in self.layout.boxes}
+        for alike in _ENTRIES:
+            found = [kind for kind in alike if kind in kinds]
+            if found:
+                yield self._entry(_sample_box(found[0]), ", ".join(map(self._kind, found)))
         if any(box.shared for box in self.layout.boxes):
             yield self._entry(_sample_box("parameter", shared=True), self._word("graph-shared"))
         if any(not edge.step for edge in self.graph.reads):
