@@ -6,7 +6,7 @@ It holds symbols, shapes and names, no places and no markup; `graph_layout` plac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias
@@ -18,6 +18,7 @@ from symbackprop.language import Equation, Group, Role, System, Tensor, element_
 from symbackprop.typeset.arrange import arrange, symbol_formula
 from symbackprop.typeset.equations import EquationWriter, text_base
 from symbackprop.typeset.labels import Run, formula_runs
+from symbackprop.typeset.names import Glyph
 from symbackprop.typeset.order import Context
 from symbackprop.typeset.text import MINUS, text
 
@@ -129,42 +130,55 @@ class Graph:
         return Edge(source, target, _mirrored(read.step))
 
 
-def graph_of(derived: Backward | System) -> Graph:
-    """The graph of a system, with the backward one if derivatives were derived."""
-    if isinstance(derived, System):
-        return _Reader(derived, derived.tensors, derived.objective or "").graph()
-    return _Reader(derived.system, derived.tensors, derived.of).graph(derived)
+def graph_of(derived: Backward | System, names: Mapping[str, Glyph] | None = None) -> Graph:
+    """The graph of a system, with the backward one if derivatives were derived.
+
+    Parameters
+    ----------
+    derived
+        The system, or what was derived from it.
+    names
+        By name, symbols that are shown otherwise than their names say; see `Context`.
+    """
+    reader = _Reader(derived, names or {})
+    return reader.graph(derived if isinstance(derived, Backward) else None)
 
 
-def written_equations(derived: Backward | System) -> dict[str, str]:
+def written_equations(
+    derived: Backward | System, names: Mapping[str, Glyph] | None = None
+) -> dict[str, str]:
     """By name of its tensor, each equation in one line of Unicode.
 
     Writing them takes longer than drawing the graph, so whoever has them already passes
     them on.
     """
-    system = derived if isinstance(derived, System) else derived.system
-    equations: Iterable[Equation] = system.equations
-    tensors, objective = system.tensors, system.objective or ""
+    system, tensors, objective = _parts(derived)
+    equations: dict[str, Equation] = dict(system.definitions)
     if isinstance(derived, Backward):
-        tensors, objective = dict(derived.tensors), derived.of
-        adjoints = {e.name: e for e in (*derived.adjoints.values(), *derived.gradients.values())}
-        equations = (*equations, *adjoints.values())
-    writer = EquationWriter(tensors, objective=objective)
-    found = {}
-    for equation in equations:
-        written = " = ".join(map(text, writer.sides(equation)))
-        found[equation.name] = f"{written} {text_base(writer.base(equation))}".rstrip()
-    return found
+        found = (*derived.adjoints.values(), *derived.gradients.values())
+        equations.update({equation.name: equation for equation in found})
+    writer = EquationWriter(tensors, objective=objective, names=names)
+    return {name: _written(equation, writer) for name, equation in equations.items()}
+
+
+def _written(equation: Equation, writer: EquationWriter) -> str:
+    sides = " = ".join(map(text, writer.sides(equation)))
+    return f"{sides} {text_base(writer.base(equation))}".rstrip()
+
+
+def _parts(derived: Backward | System) -> tuple[System, Mapping[str, Tensor], str]:
+    """The system, all tensors, and the name of what is differentiated or minimized."""
+    if isinstance(derived, System):
+        return derived, derived.tensors, derived.objective or ""
+    return derived.system, derived.tensors, derived.of
 
 
 class _Reader:
     """Makes the nodes and edges of one system."""
 
-    def __init__(self, system: System, tensors: Mapping[str, Tensor], objective: str) -> None:
-        self._system = system
-        self._tensors = tensors
-        self._objective = objective
-        self._context = Context(tensors, objective)
+    def __init__(self, derived: Backward | System, names: Mapping[str, Glyph]) -> None:
+        self._system, self._tensors, self._objective = _parts(derived)
+        self._context = Context(self._tensors, self._objective, names=names)
         self._sizes: dict[sp.Expr, str] = {}
 
     def graph(self, derived: Backward | None = None) -> Graph:
