@@ -131,7 +131,7 @@ def test_kinds_symbols_and_shapes(derived):
     told = {n.name: (n.kind, plain(n.symbol), n.shape) for n in graph.nodes.values()}
     assert told["token"] == ("input", "token", "N × 2")
     assert told["E"] == ("parameter", "E", "5 × 4")
-    assert told["x0"] == ("computed", "x⁽⁰⁾", "N × 2 × 4")
+    assert told["x0"] == ("intermediate", "x⁽⁰⁾", "N × 2 × 4")
     assert told["L"] == ("objective", "L", "")
     assert told["dx0"] == ("adjoint", "∂L/∂x⁽⁰⁾", "N × 2 × 4")
     assert told["dE"] == ("gradient", "∂L/∂E", "5 × 4")
@@ -294,7 +294,7 @@ def test_a_tensor_with_a_long_name_is_shortened_and_told_in_full():
     labels = "".join(t.text or "" for t in parsed(picture).iter(f"{SVG}tspan"))
     assert "encoder.lay" in labels and "…" in labels
     assert "in_proj_weight" not in labels
-    assert f"<title>{w.name} (parameter): scalar</title>" in picture
+    assert f"<title>{w.name}: parameter, scalar</title>" in picture
 
 
 def test_tooltips_show_the_equations_that_are_handed_over(derived):
@@ -327,6 +327,30 @@ def test_the_description_counts(derived):
     assert "16 given" in described
 
 
+def test_words_in_chinese(derived):
+    graph = graph_of(derived("document"))
+    picture = svg_graph(graph, "zh")
+    assert "<title>W1：参数、D × D</title>" in picture
+    assert "反向" in picture
+    words = re.sub(r"<style>.*?</style>|<[^>]*>", "", picture, flags=re.S)
+    assert not re.search("[a-z]{3}", words)
+    assert '["反向传播"]' in mermaid_graph(graph, "zh")
+
+
+def test_symbols_under_other_names(derived):
+    graph = graph_of(derived("document"), {"W1": latex_glyph(r"W^{\mathrm{in}}")})
+    assert plain(graph.nodes["W1"].symbol) == "W^in"
+    assert plain(graph.nodes["dW1"].symbol) == "∂L/∂W^in"
+
+
+def test_what_reads_the_objective_sends_nothing_back_to_it():
+    x, w = sb.input("x"), sb.parameter("w")
+    L, M = sb.intermediate("L"), sb.intermediate("M")
+    equations = [sb.Equation(L, x[()] * w[()]), sb.Equation(M, sp.sin(L[()]))]
+    graph = graph_of(derive_backward(sb.System(equations, [x, w], minimize="L"), ["w", "M"]))
+    assert graph.flows == (Edge("dL", "dw"),)
+
+
 def test_a_language_without_words(derived):
     for write in (svg_graph, mermaid_graph):
         with pytest.raises(UnknownNameError, match="tlh"):
@@ -345,7 +369,7 @@ def test_every_kind_has_a_word():
     L = sb.intermediate("L")
     system = sb.System([sb.Equation(L, sp.Sum(product, n))], given, minimize="L")
     picture = svg_graph(graph_of(derive_backward(system)))
-    for role in ("input", "target", "parameter", "hyperparameter", "mask"):
+    for role in ("input", "target", "parameter", "hyperparameter", "noise"):
         assert f'class="node {role}' in picture
 
 
@@ -422,7 +446,7 @@ def test_what_has_nothing_to_differentiate_has_a_forward_graph(tmp_path):
     [
         (["Linear(4, 3", "-o", "OUT"], "Linear(4, 3"),
         (["Lineer(4, 3)", "-o", "OUT"], "did you mean 'Linear'?"),
-        (["--lang", "xx", "-o", "OUT"], "--lang"),
+        (["--lang", "xx", "-o", "OUT"], "unknown language 'xx'"),
         (["--format", "png", "-o", "OUT"], "--format"),
         (["--width", "0", "-o", "OUT"], "--width"),
         (["-o", "OUT/graph.svg"], "cannot write"),

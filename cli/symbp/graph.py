@@ -9,9 +9,16 @@ from typing import Any
 import click
 
 from symbackprop.calculus import derive_backward
-from symbackprop.typeset import WORDS, graph_of, mermaid_graph, svg_graph, written_equations
+from symbackprop.typeset import graph_of, mermaid_graph, svg_graph, written_equations
 from symbackprop.typeset.svg import WIDTH
-from symbp.common import Shape, deliver, network_options, output_option, read_system
+from symbp.common import (
+    Shape,
+    deliver,
+    language_option,
+    network_options,
+    output_option,
+    read_system,
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Request:
     show_default=True,
     help="How many pixels a long graph may be spread over, in columns.",
 )
-@click.option("--lang", "language", type=click.Choice(list(WORDS)), default="en", show_default=True)
+@language_option
 @output_option
 def command(**options: Any) -> None:
     """Draw the graph of a network or of an equation file: what reads what, and back.

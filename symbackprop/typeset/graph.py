@@ -27,9 +27,10 @@ Kind: TypeAlias = Literal[
     "input",
     "target",
     "mask",
+    "noise",
     "parameter",
     "hyperparameter",
-    "computed",
+    "intermediate",
     "objective",
     "seed",  # the objective's derivative by itself
     "adjoint",
@@ -191,7 +192,7 @@ class _Reader:
         return Graph((*given, *computed), reads, backward, self._objective)
 
     def _computed(self, name: str) -> Node:
-        kind: Kind = "objective" if name == self._objective else "computed"
+        kind: Kind = "objective" if name == self._objective else "intermediate"
         return self._node(self._tensors[name], kind)
 
     def _derivatives(self, derived: Backward) -> Iterator[Node]:
@@ -248,11 +249,12 @@ def _mirrored(step: str) -> str:
 
 
 def _given_kind(tensor: Tensor) -> Kind:
+    if tensor.role is Role.MASK:
+        return "noise" if tensor.keep is None else "mask"
     kinds: Mapping[Role, Kind] = {
         Role.INPUT: "input",
         Role.TARGET: "target",
         Role.PARAMETER: "parameter",
         Role.HYPERPARAMETER: "hyperparameter",
-        Role.MASK: "mask",
     }
     return kinds[tensor.role]

@@ -97,7 +97,7 @@ class Placed(NamedTuple):
 
 def placed(graph: Graph) -> Placed:
     """The tier of every spot, from 0 on."""
-    computed = [n.name for n in graph.forward if n.kind in ("computed", "objective")]
+    computed = [n.name for n in graph.forward if n.kind in ("intermediate", "objective")]
     levels = _levels(graph, computed)
     readers: dict[str, list[str]] = {n.name: [] for n in graph.forward if n.name not in levels}
     for edge in graph.reads:

@@ -13,9 +13,9 @@ from symbackprop.typeset.words import phrase
 MOST_EDGES = 500
 
 _SHAPES: Mapping[Kind, tuple[str, str]] = {
-    **dict.fromkeys(("input", "target", "mask"), ("([", "])")),
+    **dict.fromkeys(("input", "target", "mask", "noise"), ("([", "])")),
     **dict.fromkeys(("parameter", "hyperparameter", "gradient"), ("[", "]")),
-    **dict.fromkeys(("computed", "adjoint"), ("(", ")")),
+    **dict.fromkeys(("intermediate", "adjoint"), ("(", ")")),
     **dict.fromkeys(("objective", "seed"), ("[[", "]]")),
 }
 # `#` begins Mermaid's own entities, and two backticks make a label Markdown.

@@ -18,9 +18,9 @@ from symbackprop.typeset.words import phrase
 #: How much room strips take together, unless a page says otherwise.
 WIDTH = 1280.0
 
-_GIVEN: tuple[Kind, ...] = ("input", "target", "mask")
+_GIVEN: tuple[Kind, ...] = ("input", "target", "mask", "noise")
 _WEIGHTS: tuple[Kind, ...] = ("parameter", "hyperparameter")
-_COMPUTED: tuple[Kind, ...] = ("computed", "objective")
+_COMPUTED: tuple[Kind, ...] = ("intermediate", "objective")
 _BACKWARD: tuple[Kind, ...] = ("seed", "adjoint", "gradient")
 #: What looks alike has one entry in the legend.
 _ENTRIES = (_GIVEN, _WEIGHTS, *((kind,) for kind in (*_COMPUTED, *_BACKWARD)))
@@ -109,7 +109,8 @@ class _Writer:
 
     def _title(self) -> str:
         name = self._word("graph")
-        return f"{name}: {self.graph.objective}" if self.graph.objective else name
+        colon = self._word("colon")
+        return f"{name}{colon}{self.graph.objective}" if self.graph.objective else name
 
     def _description(self) -> str:
         computed = sum(node.kind in _COMPUTED for node in self.graph.forward)
@@ -117,13 +118,16 @@ class _Writer:
             computed=computed, given=len(self.graph.forward) - computed
         )
         parts = [summary, self._word("graph-mirror")] if self.graph.backward else [summary]
-        return "; ".join(parts)
+        return self._word("clause").join(parts)
 
     def _kind(self, kind: Kind) -> str:
-        return self._word(kind if kind in (*_GIVEN, *_WEIGHTS) else f"graph-{kind}")
+        return self._word(f"graph-{kind}" if kind in ("seed", "adjoint") else kind)
 
     def _tooltip(self, node: Node) -> str:
-        first = f"{node.name} ({self._kind(node.kind)}): {node.shape or self._word('graph-scalar')}"
+        what = self._word("comma").join(
+            [self._kind(node.kind), node.shape or self._word("graph-scalar")]
+        )
+        first = f"{node.name}{self._word('colon')}{what}"
         return "\n".join([first, *filter(None, [self.equations.get(node.name)])])
 
     # --- parts ------------------------------------------------------------------------
@@ -158,7 +162,9 @@ class _Writer:
         for alike in _ENTRIES:
             found = [kind for kind in alike if kind in kinds]
             if found:
-                yield self._entry(_sample_box(found[0]), ", ".join(map(self._kind, found)))
+                yield self._entry(
+                    _sample_box(found[0]), self._word("comma").join(map(self._kind, found))
+                )
         if any(box.shared for box in self.layout.boxes):
             yield self._entry(_sample_box("parameter", shared=True), self._word("graph-shared"))
         if any(not edge.step for edge in self.graph.reads):
@@ -202,7 +208,9 @@ def _sample_line(back: bool, step: str = "") -> str:
 
 
 def _node_classes(kind: Kind, small: bool) -> str:
-    return " ".join(["node", kind, *["backward"] * (kind in _BACKWARD), *["small"] * small])
+    groups = {"given": _GIVEN, "weight": _WEIGHTS, "backward": _BACKWARD}
+    found = [name for name, kinds in groups.items() if kind in kinds]
+    return " ".join(["node", kind, *found, *["small"] * small])
 
 
 def _edge_classes(back: bool, edge: Edge) -> str:

@@ -22,8 +22,8 @@ sans-serif;font-size:13px}
 .symbp-graph .line{fill:none;stroke:#5a6679;stroke-width:1.4}
 .symbp-graph .head{fill:#5a6679}
 .symbp-graph .step{font-size:11px;fill:#4f5868;stroke:#fff;stroke-width:4;paint-order:stroke}
-.symbp-graph .input .box,.symbp-graph .target .box,.symbp-graph .mask .box{fill:#e8f0fc}
-.symbp-graph .parameter .box,.symbp-graph .hyperparameter .box{fill:#fdf4dd;stroke:#8a6100}
+.symbp-graph .given .box{fill:#e8f0fc}
+.symbp-graph .weight .box{fill:#fdf4dd;stroke:#8a6100}
 .symbp-graph .objective .box{fill:#e3f3e6;stroke:#2c6b3b}
 .symbp-graph .backward .box{fill:#fdf0ea;stroke:#a8431a;stroke-dasharray:6 3}
 .symbp-graph .gradient .box{fill:#fbe0d3}
@@ -44,8 +44,8 @@ DARK = """
 .symbp-graph .line{stroke:#94a0b4}
 .symbp-graph .head{fill:#94a0b4}
 .symbp-graph .step{stroke:#14171d}
-.symbp-graph .input .box,.symbp-graph .target .box,.symbp-graph .mask .box{fill:#1d3050}
-.symbp-graph .parameter .box,.symbp-graph .hyperparameter .box{fill:#3b3113;stroke:#dcb45a}
+.symbp-graph .given .box{fill:#1d3050}
+.symbp-graph .weight .box{fill:#3b3113;stroke:#dcb45a}
 .symbp-graph .objective .box{fill:#1b3a24;stroke:#7fc991}
 .symbp-graph .backward .box{fill:#39231a;stroke:#f0a07c}
 .symbp-graph .gradient .box{fill:#55301f}

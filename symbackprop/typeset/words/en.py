@@ -169,8 +169,8 @@ _NUMBERS = {
 }
 
 _GRAPH = {
-    "graph-summary": "{computed} computed tensors and {given} given ones; each leads to those "
-    "whose equations read it",
+    "graph-summary": "{computed} computed tensors and {given} given ones; an arrow leads "
+    "from each to those whose equations read it",
     "graph-mirror": "beside it, derivatives flow back by the chain rule",
     "graph-forward": "forward ↓",
     "graph-backward": "↑ backward",

@@ -162,15 +162,16 @@ _NUMBERS = {
 }
 
 _GRAPH = {
-    "graph-summary": "{computed} 个计算得到的张量，{given} 个已知张量；箭头从张量指向用到它的等式",
+    "graph-summary": "{computed} 个计算得到的张量，{given} 个已知张量；"
+    "箭头从每个张量指向用到它的张量",
     "graph-mirror": "旁边是反向图：导数按链式法则往回传播",
     "graph-forward": "前向 ↓",
     "graph-backward": "↑ 反向",
     "graph-seed": "反向传播的起点",
     "graph-adjoint": "目标函数的导数",
-    "graph-reads": "被读取",
+    "graph-reads": "用于计算",
     "graph-flows": "链式法则",
-    "graph-recurs": "在另一时间步被读取",
+    "graph-recurs": "用于另一时间步的计算",
     "graph-shared": "在图中出现多次",
     "graph-scalar": "标量",
 }
