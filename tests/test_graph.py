@@ -56,7 +56,7 @@ def dense(number):
 def special():
     """Names that mean something to XML, to Mermaid, or take two places a letter."""
     x, w = sb.input('a<b&"c"'), sb.parameter("权重")
-    h = sb.intermediate("]]>`#1;\\x")
+    h = sb.intermediate("]]>`#1;\\x\n\t")
     equations = [
         sb.Equation(h, x[()] * w[()]),
         sb.Equation(sb.intermediate("损失"), h[()] ** 2),

@@ -197,10 +197,11 @@ class _Reader:
 
     def _derivatives(self, derived: Backward) -> Iterator[Node]:
         # Their equations are not looked at: writing them takes longer than all the rest.
+        wanted = dict.fromkeys(derived.gradients)
         new = [t for name, t in self._tensors.items() if name not in self._system.tensors]
         by_subject = {tensor.adjoint_of: tensor for tensor in new}
-        for subject in dict.fromkeys((derived.of, *derived.adjoints, *derived.gradients)):
-            gradient: Kind = "gradient" if subject in derived.gradients else "adjoint"
+        for subject in dict.fromkeys((derived.of, *derived.adjoints, *wanted)):
+            gradient: Kind = "gradient" if subject in wanted else "adjoint"
             kind = "seed" if subject == derived.of else gradient
             yield self._node(by_subject[subject], kind, subject)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import TypeAlias
-from xml.sax.saxutils import escape, quoteattr
 
 from symbackprop.typeset.graph import Edge, Graph, Kind, Node
 from symbackprop.typeset.graph_layout import Box, Curve, Layout, Path, Point, laid_out
@@ -31,6 +31,8 @@ _HEAD_LENGTH, _HEAD_HALF = 8.0, 3.6
 _LEGEND_LINE, _SAMPLE, _LEGEND_SIZE, _LEGEND_GAP = 26.0, 34.0, 12.0, 22.0
 #: The middle of a box, its width and its height.
 _Place: TypeAlias = tuple[float, float, float, float]
+# An attribute's line breaks and tabs would be read as spaces.
+_KEPT = {ord(space): f"&#{ord(space)};" for space in "\n\r\t"}
 # XML has no place for these, not even as references.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -82,7 +84,7 @@ class _Writer:
         legend = list(self._legend())
         wide = max(self.layout.width, 2 * MARGIN + max((w for _, _, w in legend), default=0.0))
         high, entries = _in_lines(legend, wide, self.layout.height)
-        ids = [quoteattr(f"{self.prefix}-{part}") for part in ("title", "desc")]
+        ids = [_attribute(f"{self.prefix}-{part}") for part in ("title", "desc")]
         lines = [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="symbp-graph" width="{_n(wide)}" '
             f'height="{_n(high)}" viewBox="0 0 {_n(wide)} {_n(high)}" role="img" '
@@ -311,8 +313,9 @@ def _n(number: float) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(_UNPRINTABLE.sub("\ufffd", text))
+    return escape(_UNPRINTABLE.sub("\ufffd", text), quote=False)
 
 
 def _attribute(text: str) -> str:
-    return quoteattr(_UNPRINTABLE.sub("\ufffd", text))
+    written = escape(_UNPRINTABLE.sub("\ufffd", text)).translate(_KEPT)
+    return f'"{written}"'
