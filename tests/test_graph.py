@@ -81,7 +81,7 @@ def mutual():
 SYSTEMS = {
     "document": lambda: layers(2),
     "100 layers": lambda: layers(100),
-    "12 blocks": lambda: gpt(8),
+    "8 blocks": lambda: gpt(8),
     "lstm": lambda: sb.load(ROOT / "examples/lstm.eqs"),
     "gpt": lambda: sb.load(ROOT / "examples/gpt.eqs"),
     "dense": lambda: dense(12),
