@@ -1,10 +1,15 @@
 """The command line: what each command prints, where, with which exit code."""
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
 import re
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -136,6 +141,40 @@ def test_derive_shows_the_document_s_network():
     assert not result.stderr
     default = symbp("derive", "Linear(10, 20) ReLU Linear(20, 1)", "--loss", "MSELoss")
     assert default.stdout == result.stdout
+
+
+def on_a_terminal(columns, *arguments, **variables):
+    """What a command prints on a terminal of so many columns."""
+    reading, writing = pty.openpty()
+    fcntl.ioctl(writing, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    kept = {name: os.environ[name] for name in os.environ if name not in {"COLUMNS", "NO_COLOR"}}
+    path = f"{ROOT}{os.pathsep}{ROOT / 'cli'}"
+    with subprocess.Popen(
+        [sys.executable, "-m", "symbp", *arguments],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env={**kept, "PYTHONPATH": path, "TERM": "xterm", **variables},
+    ) as process:
+        os.close(writing)
+        shown = b""
+        with contextlib.suppress(OSError):  # how Linux says that nobody writes any more
+            while part := os.read(reading, 4096):
+                shown += part
+        os.close(reading)
+        assert process.wait() == 0, process.stderr.read()
+    return shown.decode().replace("\r\n", "\n")
+
+
+def test_derive_uses_a_terminal_s_width_and_colours():
+    model = ["Linear(3, 5) Tanh Linear(5, 2)", "--level", "all"]
+    printed = symbp("derive", *model).stdout
+    shown = on_a_terminal(60, "derive", *model)
+    assert "\x1b[1mGradients\x1b[0m" in shown
+    lines = re.sub(r"\x1b\[[\d;]*m", "", shown).splitlines()
+    assert max(map(len, lines)) <= 60 < max(map(len, printed.splitlines())) <= 80
+    assert "\x1b" not in printed
+    # https://no-color.org
+    assert on_a_terminal(80, "derive", *model, NO_COLOR="1") == printed
 
 
 def test_derive_formats_notations_and_steps_differ():

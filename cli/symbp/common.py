@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -17,7 +20,7 @@ from symbackprop.interop.equation_text import load
 from symbackprop.interop.model_text import read_all, read_one
 from symbackprop.language import System
 from symbackprop.library import LAYERS, LOSSES, Sequential
-from symbackprop.typeset.words import LANGUAGES
+from symbackprop.typeset import LANGUAGES, WIDTH
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 #: The axes of one example, where they are given.
@@ -170,6 +173,25 @@ def no_axes_to_choose() -> OptionError:
 def is_equation_file(model: str) -> bool:
     """Whether MODEL is the path of an equation file, rather than a network."""
     return model.lower().endswith(".eqs")
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What a result is read on: how many columns it has, and whether it shows colours."""
+
+    width: int = WIDTH
+    colour: bool = False
+
+
+def screen(output: Path | None) -> Screen:
+    """The terminal that the result is printed on; for a file or a pipe, 80 columns in plain text.
+
+    No colours are used where NO_COLOR is set (https://no-color.org), or the terminal is dumb.
+    """
+    if output is not None or not sys.stdout.isatty():
+        return Screen()
+    colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return Screen(shutil.get_terminal_size((WIDTH, 24)).columns, colour)
 
 
 def deliver(text: str, output: Path | None) -> None:

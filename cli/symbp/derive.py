@@ -19,6 +19,7 @@ from symbackprop.typeset import (
     Level,
     Notation,
     json_derivation,
+    text_page,
     view_of,
 )
 from symbp.common import (
@@ -28,6 +29,7 @@ from symbp.common import (
     network_options,
     output_option,
     read_system,
+    screen,
 )
 
 
@@ -138,4 +140,9 @@ def _written(request: Request) -> str:
         return json.dumps(data, indent=2, ensure_ascii=False)
     view = view_of(request.notation, request.convention)
     page = explained(backward, (view,), request.names, title=request.model)
+    if request.style == "text":
+        on = screen(request.output)
+        return text_page(
+            page, view, request.level, request.language, width=on.width, colour=on.colour
+        )
     return FORMATS[request.style](page, view, request.level, request.language)

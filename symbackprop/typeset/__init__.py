@@ -22,6 +22,7 @@ from symbackprop.typeset.matrix_form import Convention, matrix_form
 from symbackprop.typeset.mermaid import mermaid_graph
 from symbackprop.typeset.page import LEVELS, VIEWS, Checked, Level, Page, View
 from symbackprop.typeset.page_json import JSON_SCHEMA, json_derivation
+from symbackprop.typeset.page_text import WIDTH, text_page
 from symbackprop.typeset.renaming import shown_names
 from symbackprop.typeset.svg import svg_graph
 from symbackprop.typeset.words import LANGUAGES, WORDS, phrase
@@ -32,6 +33,7 @@ __all__ = [
     "LANGUAGES",
     "LEVELS",
     "VIEWS",
+    "WIDTH",
     "WORDS",
     "Checked",
     "Composer",
@@ -58,6 +60,7 @@ __all__ = [
     "text_derivation",
     "text_equation",
     "text_expression",
+    "text_page",
     "view_of",
     "written_equations",
 ]

@@ -214,3 +214,8 @@ Formula: TypeAlias = (
     | Cases
     | Marked
 )
+
+
+def unmarked(formula: Formula) -> Formula:
+    """A formula without the mark around it: what decides how it is written."""
+    return formula.body if isinstance(formula, Marked) else formula

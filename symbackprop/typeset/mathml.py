@@ -34,6 +34,7 @@ from symbackprop.typeset.formula import (
     Total,
     Transposed,
     Tuple,
+    unmarked,
 )
 from symbackprop.typeset.latex import decimal_parts, latex, position, raised, run_together
 from symbackprop.typeset.mathml_symbols import row, scripted, symbol
@@ -94,13 +95,9 @@ def _one(script: str) -> list[str]:
 def _positions(positions: Sequence[Formula]) -> list[str]:
     """Positions, those of one letter each in one row, with invisible commas."""
     places = [_close(mathml(place)) for place in positions]
-    if len(places) > 1 and run_together([position(_unmarked(place)) for place in positions]):
+    if len(places) > 1 and run_together([position(unmarked(place)) for place in positions]):
         return [row(_between(places, _COMMA))]
     return places
-
-
-def _unmarked(formula: Formula) -> Formula:
-    return formula.body if isinstance(formula, Marked) else formula
 
 
 def _close(written: str) -> str:
@@ -155,7 +152,7 @@ def _(formula: Product) -> str:
     parts = [mathml(first)]
     for factor in others:
         # Two numbers side by side would read as one.
-        parts.append("<mo>⋅</mo>" if latex(_unmarked(factor))[0].isdigit() else _TIMES)
+        parts.append("<mo>⋅</mo>" if latex(unmarked(factor))[0].isdigit() else _TIMES)
         parts.append(mathml(factor))
     return row(parts)
 

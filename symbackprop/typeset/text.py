@@ -27,6 +27,7 @@ from symbackprop.typeset.formula import (
     Total,
     Transposed,
     Tuple,
+    unmarked,
 )
 from symbackprop.typeset.latex import decimal_parts, signed_terms
 from symbackprop.typeset.names import Glyph, subscript, superscript
@@ -57,16 +58,18 @@ def _(formula: Element) -> str:
     if formula.below and places:
         letter, _, own = formula.glyph.text.partition("_")
         below = f"{own.strip('{}')},{places}" if own else places
-        return f"{letter}_{below}" if len(below) == 1 else f"{letter}_{{{below}}}"
+        single = len(_without_marks(below)) == 1
+        return f"{letter}_{below}" if single else f"{letter}_{{{below}}}"
     return f"{formula.glyph.text}[{places}]" if places else formula.glyph.text
 
 
 @text.register
 def _(formula: Partial) -> str:
     below = text(formula.of)
-    below = f"({below})" if isinstance(formula.of, Partial) else below
-    if isinstance(formula.objective, Partial):
-        above, first = text(formula.objective.objective), text(formula.objective.of)
+    below = f"({below})" if isinstance(unmarked(formula.of), Partial) else below
+    objective = unmarked(formula.objective)
+    if isinstance(objective, Partial):
+        above, first = text(objective.objective), text(objective.of)
         return f"∂²{above}/∂{first}∂{below}"
     return f"∂{text(formula.objective)}/∂{below}"
 
@@ -77,13 +80,14 @@ def _(formula: Product) -> str:
     if formula.tight:
         return "".join(map(_atom, formula.factors))
     # A leading fraction stands off, so that what follows is not read as its denominator.
-    between = " · " if isinstance(first, Fraction) else "·"
-    written = text(first) if isinstance(first, Fraction) else _atom(first)
+    fraction = isinstance(unmarked(first), Fraction)
+    between = " · " if fraction else "·"
+    written = text(first) if fraction else _atom(first)
     for factor in others[:-1]:
         written += between + _atom(factor)
         between = "·"
     last = others[-1]
-    if isinstance(last, Reduction):
+    if isinstance(unmarked(last), Reduction):
         return f"{written} {'· ' if between == ' · ' else ''}{text(last)}"
     return written + between + _atom(last)
 
@@ -92,15 +96,21 @@ def _(formula: Product) -> str:
 def _(formula: Fraction) -> str:
     top = formula.numerator
     # a·b/c reads from the left
-    above = text(top) if isinstance(top, Product) else _atom(top)
+    above = text(top) if isinstance(unmarked(top), Product) else _atom(top)
     return f"{above}/{_atom(formula.denominator)}"
 
 
 def _atom(formula: Formula) -> str:
     """A formula that may stand beside ``·``, ``/`` or ``^``."""
+    if isinstance(formula, Marked):
+        return f"{MARK}{_atom(formula.body)}{END}"
     written = text(formula)
     loose = isinstance(formula, Product | Fraction | Total | Partial | Reduction)
     return f"({written})" if loose else written
+
+
+def _without_marks(written: str) -> str:
+    return written.replace(MARK, "").replace(END, "")
 
 
 @text.register
@@ -113,8 +123,10 @@ def _(formula: Power) -> str:
     base, exponent = text(formula.base), text(formula.exponent)
     if formula.entrywise:
         return f"{base}^⊙{exponent}"
-    if exponent.removeprefix(MINUS).isdigit():
-        return base + superscript(exponent)
+    plain = _without_marks(exponent)
+    if plain.removeprefix(MINUS).isdigit():
+        raised = superscript(plain)
+        return base + (raised if plain == exponent else f"{MARK}{raised}{END}")
     return f"{base}^{_atom(formula.exponent)}"
 
 
@@ -136,14 +148,18 @@ def _(formula: Norm) -> str:
 
 @text.register
 def _(formula: Root) -> str:
-    simple = isinstance(formula.radicand, Element | Number)
+    simple = isinstance(unmarked(formula.radicand), Element | Number)
     return f"√{text(formula.radicand)}" if simple else f"√({text(formula.radicand)})"
 
 
 @text.register
 def _(formula: Reduction) -> str:
     sign = {"sum": "Σ", "max": "max", "argmax": "argmax"}[formula.operator]
-    below = subscript([text(idx) for idx in formula.indices])
+    written = [text(idx) for idx in formula.indices]
+    plain = [_without_marks(idx) for idx in written]
+    below = subscript(plain)
+    if plain != written:
+        below = f"{MARK}{below}{END}"
     return f"{sign}{below} {text(formula.body)}"
 
 
@@ -177,7 +193,8 @@ def _(formula: Tuple) -> str:
 @text.register
 def _(formula: Joined) -> str:
     parts = [
-        f"({text(part)})" if isinstance(part, Joined) else text(part) for part in formula.conditions
+        f"({text(part)})" if isinstance(unmarked(part), Joined) else text(part)
+        for part in formula.conditions
     ]
     return (", " if formula.word == "and" else " or ").join(parts)
 

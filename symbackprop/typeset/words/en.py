@@ -106,7 +106,7 @@ _PAGE = {
     "checked-heading": "Checked",
     "checked": "Each of these {count} equalities was evaluated at {points} points drawn at "
     "random{sizes}: both sides agree to {digits} digits (largest difference {worst}).",
-    "checked-sizes": "; {sizes}",
+    "checked-sizes": ", with {sizes}",
 }
 
 _NOTES = {
