@@ -304,6 +304,29 @@ def test_options_that_cannot_be_used(arguments, message):
     assert not result.stdout
 
 
+@pytest.mark.parametrize("command", ["derive", "emit", "verify", "train"])
+def test_errors_are_told_in_the_language_asked_for(command, monkeypatch):
+    told = symbp(command, "Linear(3,", "--lang", "zh", ok=2).stderr
+    assert re.match(r"错误：.+\n  位置：.+\n {15}  \^\n  建议：", told)
+    monkeypatch.setenv("SYMBP_LANG", "zh")
+    assert symbp(command, "Linear(3,", ok=2).stderr == told
+    # Whichever option comes first.
+    assert symbp(command, "--size", "N", "--lang", "en", ok=2).stderr.startswith(
+        "error: " if command in {"verify", "train"} else "Usage: "
+    )
+
+
+def test_a_language_that_is_not_there_is_met_with_those_there_are(monkeypatch):
+    expected = (
+        "error: unknown language 'cn'\n  in: --lang\n  try: did you mean 'en'? known: en, zh\n"
+    )
+    assert symbp("derive", "--lang", "cn", ok=2).stderr == expected
+    monkeypatch.setenv("SYMBP_LANG", "cn")
+    assert symbp("verify", ok=2).stderr == expected
+    monkeypatch.setenv("SYMBP_LANG", "zh")
+    assert symbp("deriv", ok=2).stderr.startswith("错误：")
+
+
 @pytest.mark.parametrize("command", ["derive", "emit"])
 def test_files_that_cannot_be_written(command, tmp_path):
     (tmp_path / "file").touch()

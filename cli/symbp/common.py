@@ -21,6 +21,7 @@ from symbackprop.interop.model_text import read_all, read_one
 from symbackprop.language import System
 from symbackprop.library import LAYERS, LOSSES, Sequential
 from symbackprop.typeset import LANGUAGES, WIDTH
+from symbp.language import VARIABLE, choose
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 #: The axes of one example, where they are given.
@@ -108,15 +109,18 @@ def language_option(command: Command) -> Command:
         "language",
         default="en",
         show_default=True,
+        envvar=VARIABLE,
         metavar="|".join(LANGUAGES),
         callback=_language,
-        help="The language of words.",
+        is_eager=True,  # errors in the options beside it are told in that language
+        help=f"The language of words and of errors; also taken from the variable {VARIABLE}.",
     )(command)
 
 
-def _language(_: click.Context, __: click.Parameter, language: str) -> str:
+def _language(ctx: click.Context, _: click.Parameter, language: str) -> str:
     if language not in LANGUAGES:
         raise UnknownNameError("language", language, LANGUAGES, where="--lang")
+    choose(ctx, language)
     return language
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import click
 
 from symbackprop.compile import BACKENDS
 from symbackprop.derivation import derive
-from symbp.common import Shape, deliver, network_options, output_option, read_system
+from symbp.common import deliver, language_option, network_options, output_option, read_system
 
 
 @click.command(name="emit")
@@ -20,8 +20,9 @@ from symbp.common import Shape, deliver, network_options, output_option, read_sy
     show_default=True,
     help="The only library that the module needs.",
 )
+@language_option
 @output_option
-def command(model: str, loss: str | None, shape: Shape, backend: str, output: Path | None) -> None:
+def command(**options: Any) -> None:
     """Write a readable module with the loss and all gradients of a network.
 
     MODEL is a network as in PyTorch, or the path of an equation file, FILE.eqs. The
@@ -34,4 +35,5 @@ def command(model: str, loss: str | None, shape: Shape, backend: str, output: Pa
       symbp emit "Linear(D, 3)" --loss CrossEntropyLoss --backend torch -o model.py
       symbp emit attention.eqs -o attention.py
     """
-    deliver(derive(read_system(model, loss, shape)).compile(backend).source, output)
+    system = read_system(options["model"], options["loss"], options["shape"])
+    deliver(derive(system).compile(options["backend"]).source, options["output"])

@@ -15,9 +15,10 @@ from typing import Any
 import click
 
 from symbackprop import __version__
-from symbackprop.errors import SymbackpropError, UnknownNameError
+from symbackprop.errors import UnknownNameError
+from symbp.language import chosen
 
-_DEFECT, _INTERRUPTED, _BROKEN_PIPE = 70, 130, 141
+_BROKEN_PIPE = 141
 
 
 class Commands(click.Group):
@@ -66,22 +67,10 @@ class Commands(click.Group):
         except (Exception, KeyboardInterrupt) as error:
             if ctx.params["debug"]:
                 print_exception(error)
-            message, code = _told(error)
-            click.secho("error: ", fg="red", bold=True, err=True, nl=False)
+            label, message, code = import_module("symbp.failures").told(error, chosen(ctx))
+            click.secho(label, fg="red", bold=True, err=True, nl=False)
             click.echo(message, err=True)
             ctx.exit(code)
-
-
-def _told(error: BaseException) -> tuple[str, int]:
-    """What to say of an error, and the exit code that goes with it."""
-    if isinstance(error, SymbackpropError):
-        return str(error), error.exit_code
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted", _INTERRUPTED
-    if isinstance(error, OSError):  # such as a full disk
-        return str(error), SymbackpropError.exit_code
-    hint = "this is a defect in symbackprop; symbp --debug … shows where"
-    return f"{type(error).__name__}: {error}\n  {hint}", _DEFECT
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -36,6 +36,7 @@ from symbp.common import (
     Shape,
     input_option,
     is_equation_file,
+    language_option,
     no_axes_to_choose,
     no_loss_to_choose,
     read_network,
@@ -63,6 +64,7 @@ class Request:
     dtype: Literal["float32", "float64"]
     seed: int
     out: Path | None
+    language: str
 
 
 @click.command(name="train")
@@ -120,6 +122,7 @@ class Request:
     type=click.Path(file_okay=False, path_type=Path),
     help="Keep parameters.npz, history.json and settings.json in this folder.",
 )
+@language_option
 def command(**options: Any) -> None:
     """Train a network by the gradients derived from its equations.
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from symbackprop.derivation import derive
-from symbp.common import network_options, read_system, size_option
+from symbp.common import language_option, network_options, read_system, size_option
 
 
 @click.command(name="verify")
@@ -20,6 +20,7 @@ from symbp.common import network_options, read_system, size_option
     show_default=True,
     help="Of the numbers that everything is evaluated at.",
 )
+@language_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:

@@ -152,6 +152,14 @@ _CONTROLS = {
     "control-copied": "copied",
 }
 
+_ERRORS = {
+    "error": "error",
+    "error-where": "in",
+    "error-remedy": "try",
+    "error-interrupted": "interrupted",
+    "error-defect": "this is a defect in symbackprop; symbp --debug … shows where",
+}
+
 _NUMBERS = {
     "numbers-values": "Forward values",
     "numbers-derivatives": "Local derivatives",
@@ -184,4 +192,12 @@ _GRAPH = {
 }
 
 #: Phrases by rule or part of a page.
-PHRASES: Mapping[str, str] = {**_RULES, **_PAGE, **_NOTES, **_CONTROLS, **_NUMBERS, **_GRAPH}
+PHRASES: Mapping[str, str] = {
+    **_RULES,
+    **_PAGE,
+    **_NOTES,
+    **_CONTROLS,
+    **_ERRORS,
+    **_NUMBERS,
+    **_GRAPH,
+}

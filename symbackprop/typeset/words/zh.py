@@ -147,6 +147,14 @@ _CONTROLS = {
     "control-copied": "已复制",
 }
 
+_ERRORS = {
+    "error": "错误",
+    "error-where": "位置",
+    "error-remedy": "建议",
+    "error-interrupted": "已中断",
+    "error-defect": "这是 symbackprop 自身的缺陷；用 symbp --debug … 可以看到出错的位置",
+}
+
 _NUMBERS = {
     "numbers-values": "前向值",
     "numbers-derivatives": "局部导数",
@@ -177,4 +185,12 @@ _GRAPH = {
 }
 
 #: Phrases by rule or part of a page.
-PHRASES: Mapping[str, str] = {**_RULES, **_PAGE, **_NOTES, **_CONTROLS, **_NUMBERS, **_GRAPH}
+PHRASES: Mapping[str, str] = {
+    **_RULES,
+    **_PAGE,
+    **_NOTES,
+    **_CONTROLS,
+    **_ERRORS,
+    **_NUMBERS,
+    **_GRAPH,
+}
