@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -86,6 +87,7 @@ _INFINITY = Constant(sp.oo)
 _SYMPY_SEARCHES = {node: expression for expression, node in _SEARCHES.items()}
 
 
+@lru_cache(maxsize=4096)
 def to_index(idx: sp.Idx) -> Index:
     """The normal form's index for a SymPy index."""
     return Index(index_name(idx), size_of(idx))
@@ -309,18 +311,27 @@ class SympyWriter:
         letters: Mapping[sp.Expr, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         self._letters = letters
-        self._symbols = {name: tensor.symbol for name, tensor in tensors.items()}
+        self._tensors = tensors
+        # SymPy forgets all but the last thousand objects it has made; whoever made one again
+        # would get another, that knows nothing yet of its assumptions.
+        self._symbols: dict[str, sp.Expr] = {}
+        self._written: dict[Index, sp.Idx] = {}
 
     def expression(self, expr: Poly, letters: Mapping[Index, sp.Idx] | None = None) -> sp.Expr:
         """The SymPy tree; `letters` are the indices of enclosing binders."""
         known = dict(letters or {})
         for index in expr.free:
-            known.setdefault(index, sp.Idx(sp.Symbol(index.name, integer=True), index.size))
+            known.setdefault(index, self._idx(index))
         return sp.Add(*(self._term(term, known) for term in expr.terms))
 
     def element(self, access: Access) -> sp.Expr:
         """A tensor element over free indices."""
-        return self._access(access, {i: _idx(i) for i in access.free})
+        return self._access(access, {i: self._idx(i) for i in access.free})
+
+    def _idx(self, index: Index) -> sp.Idx:
+        if index not in self._written:
+            self._written[index] = sp.Idx(sp.Symbol(index.name, integer=True), index.size)
+        return self._written[index]
 
     def _term(self, term: Term, letters: Mapping[Index, sp.Idx]) -> sp.Expr:
         value, bases = _without_fractions_in_groups(term)
@@ -379,7 +390,7 @@ class SympyWriter:
         for index in order:
             letter = fresh_name(taken, [index.hint, *self._letters.get(index.size, ())])
             taken.add(letter)
-            inner[index] = sp.Idx(sp.Symbol(letter, integer=True), index.size)
+            inner[index] = self._idx(Index(letter, index.size))
         bound = [inner[index] for index in order]
         if isinstance(base, Total):
             return sp.Sum(self._term(base.body, inner), *bound)
@@ -387,7 +398,9 @@ class SympyWriter:
         return _SYMPY_SEARCHES[type(base)](self.expression(base.body, inner), *bound)
 
     def _access(self, access: Access, letters: Mapping[Index, sp.Idx]) -> sp.Expr:
-        symbol = self._symbols[access.name]
+        symbol = self._symbols.get(access.name)
+        if symbol is None:
+            symbol = self._symbols[access.name] = self._tensors[access.name].symbol
         if not access.places:
             return symbol
         return sp.Indexed(symbol, *(self._place(place, letters) for place in access.places))
@@ -428,10 +441,6 @@ def _reading_order(binder: Binder) -> list[Index]:
                 if isinstance(place, Index) and place in places:
                     places[place].append(axis)
     return sorted(places, key=lambda i: (min(places[i], default=99), i.hint, i.number))
-
-
-def _idx(index: Index) -> sp.Idx:
-    return sp.Idx(sp.Symbol(index.name, integer=True), index.size)
 
 
 def _without_fractions_in_groups(term: Term) -> tuple[Fraction, Factors]:

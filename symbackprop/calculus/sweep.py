@@ -162,6 +162,8 @@ class _Sweep:
         self.of = of
         self.wrt = wrt
         self.outputs = system.definitions[of].indices
+        #: Derivatives of a derivative are told apart from those of the first objective.
+        self.is_second = bool(self.outputs) or any(t.adjoint_of for t in system.tensors.values())
         self.context = Context(system)
         self._uses = {
             name: self._used(expr) for name, (_, expr) in self.context.definitions.items()
@@ -247,14 +249,15 @@ class _Sweep:
             new = f"d{new}"
         taken.add(new)
         indices = (*self.outputs, *self._letters_beside(primal.indices))
-        # Derivatives of a derivative are told apart from those of the first objective.
-        second = self.outputs or any(t.adjoint_of for t in self.system.tensors.values())
-        tensor = Tensor(new, indices, adjoint_of=name, derivative_of=self.of if second else "")
+        derivative_of = self.of if self.is_second else ""
+        tensor = Tensor(new, indices, adjoint_of=name, derivative_of=derivative_of)
         self.context.shapes[new] = tensor.shape
         return _Adjoint(tensor, Access(new, tuple(to_index(idx) for idx in indices)))
 
-    def _letters_beside(self, indices: Sequence[sp.Idx]) -> list[sp.Idx]:
+    def _letters_beside(self, indices: Sequence[sp.Idx]) -> Sequence[sp.Idx]:
         """A tensor's own indices, with other letters where the outputs have theirs."""
+        if not self.outputs:
+            return indices
         taken = {index_name(idx) for idx in (*self.outputs, *indices)}
         outputs = {index_name(idx) for idx in self.outputs}
         chosen = []

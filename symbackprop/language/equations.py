@@ -240,7 +240,7 @@ def _expression(within: Any, value: Any) -> sp.Expr:
 
 def element_name(element: sp.Expr) -> str:
     """The tensor's name in ``W[k, i]`` or in a scalar symbol."""
-    return str(element.base.label if isinstance(element, sp.Indexed) else element)
+    return str(element.base.name if isinstance(element, sp.Indexed) else element)
 
 
 def elements(expr: sp.Expr) -> Iterator[sp.Expr]:

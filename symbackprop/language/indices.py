@@ -81,7 +81,7 @@ def size_of(idx: sp.Idx) -> sp.Expr:
 
 def index_name(idx: sp.Idx) -> str:
     """The letter an index is written with."""
-    return str(idx.label)
+    return str(idx.name)
 
 
 def fresh_name(taken: Collection[str], prefer: Sequence[str]) -> str:
