@@ -50,14 +50,21 @@ def contracted(expr: Poly, context: Context) -> Poly:
         return expr
     terms: list[Term] = []
     for term in expr.terms:
+        if Delta not in term.kinds:
+            terms.append(term)
+            continue
         opened = Flat()
-        opened.multiply_poly(Poly([term]))
+        opened.multiply_term(term)
         terms.extend(_contract(opened, context).close().terms)
 
     def nested(inner: Poly) -> Poly:
         return contracted(inner, context)
 
-    return rebuild(Poly(terms), lambda base: _inside_unless_total(base, nested))
+    return rebuild(
+        Poly(terms),
+        lambda base: _inside_unless_total(base, nested),
+        lambda node: Delta in node.kinds,
+    )
 
 
 def _inside_unless_total(base: Node, change: Callable[[Poly], Poly]) -> Poly:
@@ -71,7 +78,7 @@ def _contract(flat: Flat, context: Context) -> Flat:
         rest = Flat(flat.coefficient, {}, flat.bound - {index})
         for base, exponent in flat.factors.items():
             if base != node:
-                rest.multiply_poly(rename_base(base, {index: place}), exponent)
+                rest.multiply_renamed(base, {index: place}, exponent)
         flat = rest
     for node in [base for base in flat.factors if isinstance(base, Delta)]:
         flat = _write_with_index(flat, node)
@@ -211,5 +218,5 @@ def _write_with_index(flat: Flat, node: Delta) -> Flat:
     rest = Flat(flat.coefficient, {node: ONE}, flat.bound)
     for base, exponent in flat.factors.items():
         if base != node:
-            rest.multiply_poly(rename_base(base, {label: index}), exponent)
+            rest.multiply_renamed(base, {label: index}, exponent)
     return rest

@@ -16,10 +16,10 @@ from symbackprop.calculus.nodes import (
     Term,
     combined,
     linear,
+    rename_place,
 )
 from symbackprop.calculus.normal import (
     Poly,
-    rename_place,
 )
 from symbackprop.calculus.ranges import surely_within
 

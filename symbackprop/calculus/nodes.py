@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from functools import lru_cache
 from itertools import count
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar
 
 import sympy as sp
 
@@ -82,6 +82,25 @@ class Node:
         """The nodes directly inside."""
         return ()
 
+    def untouched(self, mapping: Mapping[Node, Place]) -> bool:
+        """Whether nothing that is to be replaced occurs inside."""
+        for replaced in mapping:
+            if isinstance(replaced, Index):
+                if replaced.number <= self.height if replaced.number else replaced in self.free:
+                    return False
+            elif not self.names.isdisjoint(replaced.names):
+                return False
+        return True
+
+    def renumbered(self, mapping: Mapping[Node, Place]) -> Self:
+        """The node with indices replaced and its structure kept, for numbering bound ones."""
+        changed: Self = self if self.untouched(mapping) else self._renumbered(mapping)
+        return changed
+
+    def _renumbered(self, mapping: Mapping[Node, Place]) -> Any:
+        """The same, of what contains something to replace."""
+        raise NotImplementedError(type(self))
+
 
 Member = TypeVar("Member")
 
@@ -95,7 +114,8 @@ def _union(sets: list[frozenset[Member]]) -> frozenset[Member]:
 
 
 @lru_cache(maxsize=4096)
-def _written(size: sp.Expr) -> str:
+def written(size: sp.Expr) -> str:
+    """A size as text."""
     return str(size)
 
 
@@ -109,7 +129,7 @@ class Index(Node):
         self.size = size
         self.number = number
         self.hint = hint or name
-        self.key = f"{name}:{_written(size)}"
+        self.key = f"{name}:{written(size)}"
 
     @Lazy
     def free(self) -> frozenset[Index]:
@@ -128,6 +148,11 @@ class Index(Node):
     def bound(self, number: int) -> Index:
         """The canonical name under which a binder holds this index."""
         return Index(f"#{number}", self.size, number, self.hint)
+
+    def _renumbered(self, mapping: Mapping[Node, Place]) -> Index:
+        replaced = mapping.get(self, self)
+        assert isinstance(replaced, Index)  # noqa: S101 (numbering puts indices for indices)
+        return replaced
 
 
 class Affine(Node):
@@ -200,9 +225,9 @@ class Access(Node):
     def __init__(self, name: str, places: tuple[Place, ...] = ()) -> None:
         self.name = name
         self.places = places
-        self.key = f"{name}[{','.join(place_key(place) for place in places)}]"
+        self.key = f"{name}[{','.join([place_key(place) for place in places])}]"
 
-    @property
+    @Lazy
     def children(self) -> tuple[Node, ...]:
         """Places that are nodes."""
         return tuple(place for place in self.places if isinstance(place, Node))
@@ -218,6 +243,9 @@ class Access(Node):
         fixed = any(isinstance(place, int) for place in self.places)
         return super().kinds | {int} if fixed else super().kinds
 
+    def _renumbered(self, mapping: Mapping[Node, Place]) -> Access:
+        return Access(self.name, tuple([rename_place(place, mapping) for place in self.places]))
+
 
 Place: TypeAlias = Index | Access | Affine | int
 
@@ -225,6 +253,27 @@ Place: TypeAlias = Index | Access | Affine | int
 def place_key(place: Place) -> str:
     """The key of a place."""
     return place.key if isinstance(place, Node) else str(place)
+
+
+def rename_place(place: Place, mapping: Mapping[Node, Place]) -> Place:
+    """A place with indices (or whole labels) replaced."""
+    if isinstance(place, int):
+        return place
+    if place in mapping:
+        return mapping[place]
+    if isinstance(place, Access):
+        return Access(place.name, tuple([rename_place(p, mapping) for p in place.places]))
+    if isinstance(place, Affine):
+        return combined([(_moved(i, mapping), c) for i, c in place.terms], place.offset)
+    return place
+
+
+def _moved(index: Index, mapping: Mapping[Node, Place]) -> Index | Affine | int:
+    """What an index in an affine place is replaced by; a label cannot stand there."""
+    place = mapping.get(index, index)
+    if isinstance(place, Access):
+        raise TypeError(f"{place!r} is a label, which cannot be calculated with")
+    return place
 
 
 class Constant(Node):
@@ -249,6 +298,9 @@ class Delta(Node):
     def children(self) -> tuple[Node, ...]:
         """Places that are nodes."""
         return tuple(place for place in self.places if isinstance(place, Node))
+
+    def _renumbered(self, mapping: Mapping[Node, Place]) -> Delta:
+        return Delta(*(rename_place(place, mapping) for place in self.places))
 
 
 def _apart(first: Place, second: Place) -> tuple[Place, Place]:
@@ -280,6 +332,9 @@ class Func(Node):
         """The arguments."""
         return self.arguments
 
+    def _renumbered(self, mapping: Mapping[Node, Place]) -> Func:
+        return Func(self.name, tuple([each.renumbered(mapping) for each in self.arguments]))
+
 
 class Bracket(Node):
     """Iverson's bracket of ``left relation right``; relations are ``>``, ``>=``, ``==``, ``!=``."""
@@ -296,6 +351,10 @@ class Bracket(Node):
     def children(self) -> tuple[Node, ...]:
         """Both sides."""
         return (self.left, self.right)
+
+    def _renumbered(self, mapping: Mapping[Node, Place]) -> Bracket:
+        left, right = self.left.renumbered(mapping), self.right.renumbered(mapping)
+        return Bracket(left, self.relation, right)
 
     @property
     def negation(self) -> Bracket:
@@ -317,6 +376,9 @@ class Group(Node):
         """The sum inside."""
         return (self.poly,)
 
+    def _renumbered(self, mapping: Mapping[Node, Place]) -> Group:
+        return Group(self.poly.renumbered(mapping))
+
 
 class Binder(Node):
     """A body under bound indices with canonical names."""
@@ -333,6 +395,9 @@ class Binder(Node):
         """The indices and the body."""
         return (*self.indices, self.body)
 
+    def _renumbered(self, mapping: Mapping[Node, Place]) -> Binder:
+        return type(self)(self.indices, self.body.renumbered(mapping))
+
 
 class Term(Node):
     """A coefficient times powers of bases."""
@@ -341,15 +406,24 @@ class Term(Node):
         self.coefficient = coefficient
         self.factors = tuple(sorted(factors.items(), key=lambda item: item[0].key))
         self.monomial = "·".join(
-            base.key if exponent is ONE or exponent == 1 else f"{base.key}^{exponent}"
-            for base, exponent in self.factors
+            [
+                base.key if exponent is ONE or exponent == 1 else f"{base.key}^{exponent}"
+                for base, exponent in self.factors
+            ]
         )
-        self.key = f"{coefficient}·{self.monomial}"
+        self.key = f"{1 if coefficient is ONE else coefficient}·{self.monomial}"
 
-    @property
+    @Lazy
     def children(self) -> tuple[Node, ...]:
         """The bases."""
         return tuple(base for base, _ in self.factors)
+
+    def _renumbered(self, mapping: Mapping[Node, Place]) -> Term:
+        factors: dict[Node, Fraction] = {}
+        for base, exponent in self.factors:
+            renamed = base.renumbered(mapping)  # two may become one, where an index is blanked
+            factors[renamed] = factors.get(renamed, 0) + exponent
+        return Term(self.coefficient, factors)
 
     def scaled(self, by: Fraction) -> Term:
         """The term with its coefficient multiplied."""

@@ -16,10 +16,10 @@ indices and closes it again, so nothing is ever captured.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import pairwise
+from operator import attrgetter
 
 import sympy as sp
 
@@ -39,8 +39,10 @@ from symbackprop.calculus.nodes import (
     Place,
     Term,
     combined,
+    rename_place,
     whole,
 )
+from symbackprop.calculus.numbering import components, numbered
 from symbackprop.calculus.ranges import surely_apart
 from symbackprop.language import PRIMITIVES
 
@@ -86,7 +88,7 @@ class Total(Binder):
         mapping: dict[Node, Place] = dict(zip(self.indices, fresh, strict=True))
         flat = Flat(bound=set(fresh))
         for base, exponent in self.body.factors:
-            flat.multiply_poly(rename_base(base, mapping), exponent)
+            flat.multiply_renamed(base, mapping, exponent)
         if flat.coefficient == 1 and len(flat.bound) == len(fresh):
             flat.opened = {frozenset(fresh): (dict(flat.factors), self)}
         return flat
@@ -105,14 +107,19 @@ class Poly(Node):
                 )
             else:
                 merged[term.monomial] = term
-        kept = [term for term in merged.values() if term.coefficient]
-        self.terms = tuple(sorted(kept, key=lambda term: term.monomial))
-        self.key = "+".join(term.key for term in self.terms) or "0"
+        kept = [term for term in merged.values() if term.coefficient is ONE or term.coefficient]
+        if len(kept) > 1:
+            kept.sort(key=attrgetter("monomial"))
+        self.terms = tuple(kept)
+        self.key = "+".join([term.key for term in kept]) or "0"
 
     @property
     def children(self) -> tuple[Node, ...]:
         """The terms."""
         return self.terms
+
+    def _renumbered(self, mapping: Mapping[Node, Place]) -> Poly:
+        return Poly(term.renumbered(mapping) for term in self.terms)
 
     @property
     def constant(self) -> Fraction | None:
@@ -167,6 +174,10 @@ def poly(base: Node) -> Poly:
     return known
 
 
+#: Where these are not 0 they are 1, and so is any power.
+_IDEMPOTENT = (Bracket, Delta)
+
+
 @dataclass
 class Flat:
     """A product under construction, under one sum over `bound`; sums of power 1 are opened."""
@@ -186,19 +197,18 @@ class Flat:
         known = self.factors.pop(base, None)
         if known is not None:
             exponent = known + exponent
-        if isinstance(base, Bracket | Delta) and exponent > 0:
+        if isinstance(base, _IDEMPOTENT) and exponent > 0:
             exponent = ONE
             if isinstance(base, Bracket) and base.negation in self.factors:
                 self.coefficient = Fraction(0)
         if isinstance(base, Constant) and base.value.is_Integer and exponent.denominator == 1:
             self.coefficient *= Fraction(int(base.value)) ** int(exponent)
-        elif exponent:
+        elif exponent is ONE or exponent:
             self.factors[base] = exponent
 
     def multiply_flat(self, other: Flat) -> None:
         """Multiply by a flat term whose bound indices are different ones."""
-        if other.coefficient is not ONE:
-            self.coefficient *= other.coefficient
+        self._multiply_number(other.coefficient, ONE)
         self.bound |= other.bound
         self.opened.update(other.opened)
         for base, exponent in other.factors.items():
@@ -233,15 +243,27 @@ class Flat:
             if base in rest:
                 continue
             both = power if exponent is ONE else power * exponent
-            if isinstance(base, Total) and both == 1:
+            if isinstance(base, Total) and (both is ONE or both == 1):
                 self.multiply_flat(base.open())
             elif isinstance(base, Group) and len(base.poly.terms) == 1:
                 self.multiply_poly(base.poly, both)
             else:
                 self.multiply(base, both)
 
+    def multiply_renamed(
+        self, base: Node, mapping: Mapping[Node, Place], exponent: Fraction = ONE
+    ) -> None:
+        """Multiply by a power of one base with places replaced."""
+        if isinstance(base, Access):  # it stays one, whatever its places are
+            self.multiply(base.renumbered(mapping), exponent)
+        else:
+            self.multiply_poly(rename_base(base, mapping), exponent)
+
     def _multiply_number(self, value: Fraction, exponent: Fraction) -> None:
         if value is ONE:
+            return
+        if exponent is ONE and self.coefficient is ONE:
+            self.coefficient = value
             return
         if exponent.denominator == 1:
             self.coefficient *= value ** int(exponent)
@@ -258,16 +280,18 @@ class Flat:
         """The canonical expression: components that share summed indices become `Total`s."""
         if not self.coefficient:
             return Poly(())
-        inside = [item for item in self.factors.items() if item[0].free & self.bound]
+        inside: list[tuple[Node, Fraction]] = []
         result = Flat(self.coefficient)
         for base, exponent in self.factors.items():
-            if not base.free & self.bound:
+            if base.free.isdisjoint(self.bound):
                 result.multiply(base, exponent)
+            else:
+                inside.append((base, exponent))
         for indices, factors in components(inside, self.bound):
             if factors:
                 before, total = self.opened.get(frozenset(indices), (None, None))
                 if total is None or before != factors:
-                    total = _total(sorted(indices, key=lambda i: i.key), factors)
+                    total = Total(*numbered(indices, factors))
                 result.multiply(total)
             else:
                 (idle,) = indices
@@ -339,86 +363,6 @@ def row_major(indices: Sequence[Index]) -> Index | Affine | int:
     return place
 
 
-def components(
-    factors: list[tuple[Node, Fraction]], bound: set[Index]
-) -> list[tuple[set[Index], dict[Node, Fraction]]]:
-    """Factors grouped by the summed indices they share; an idle index comes alone."""
-    groups: list[tuple[set[Index], dict[Node, Fraction]]] = [({i}, {}) for i in bound]
-    for base, exponent in factors:
-        touched = [g for g in groups if g[0] & base.free]
-        merged: tuple[set[Index], dict[Node, Fraction]] = (set(), {base: exponent})
-        for group in touched:
-            merged[0].update(group[0])
-            merged[1].update(group[1])
-            groups.remove(group)
-        groups.append(merged)
-    return groups
-
-
-def _total(indices: list[Index], factors: dict[Node, Fraction]) -> Total:
-    """Close a connected product: number its summed indices by structure alone."""
-    start = max(base.height for base in factors) + 1
-    best: tuple[str, tuple[Index, ...], Term] | None = None
-    for order in _orders(indices, factors):
-        numbered = tuple(index.bound(start + place) for place, index in enumerate(order))
-        mapping: dict[Node, Place] = dict(zip(order, numbered, strict=True))
-        renamed = {rename_raw(base, mapping): exponent for base, exponent in factors.items()}
-        body = Term(ONE, renamed)
-        if best is None or body.key < best[0]:
-            best = (body.key, numbered, body)
-    assert best is not None  # noqa: S101 (there is at least one order)
-    return Total(best[1], best[2])
-
-
-def _orders(indices: list[Index], factors: Mapping[Node, Fraction]) -> Iterator[tuple[Index, ...]]:
-    """Orders worth trying: by how each index occurs; where some occur alike, each may be first.
-
-    This is canonical labelling by refinement: putting one index first tells most of the
-    others apart. Of two that can be exchanged without a change only one is tried.
-    """
-    if len(indices) == 1:
-        return iter([tuple(indices)])
-    return _refined(factors, dict.fromkeys(sorted(indices, key=lambda i: i.key), 0))
-
-
-def _refined(
-    factors: Mapping[Node, Fraction], ranks: dict[Index, int]
-) -> Iterator[tuple[Index, ...]]:
-    """The orders in keeping with ranks; equal ranks are those not told apart yet."""
-    known = 0
-    while known < len(set(ranks.values())) < len(ranks):
-        known = len(set(ranks.values()))
-        seen = {index: (ranks[index], _occurrence(index, factors, ranks)) for index in ranks}
-        places = {mark: place for place, mark in enumerate(sorted(set(seen.values())))}
-        ranks = {index: places[mark] for index, mark in seen.items()}
-    order = sorted(ranks, key=ranks.__getitem__)
-    doubtful = next((ranks[i] for i, j in pairwise(order) if ranks[i] == ranks[j]), None)
-    if doubtful is None:
-        yield tuple(order)
-        return
-    tried: list[Index] = []
-    for index in (i for i in order if ranks[i] == doubtful):
-        if not any(_exchangeable(index, other, factors) for other in tried):
-            tried.append(index)
-            yield from _refined(factors, {i: 2 * rank + (i != index) for i, rank in ranks.items()})
-
-
-def _occurrence(index: Index, factors: Mapping[Node, Fraction], ranks: Mapping[Index, int]) -> str:
-    """How an index occurs, the others known by their ranks alone."""
-    blank: dict[Node, Place] = {
-        other: Index("*" if other == index else f"?{rank}", other.size, 10**6)
-        for other, rank in ranks.items()
-    }
-    seen = [f"{rename_raw(base, blank).key}^{e}" for base, e in factors.items()]
-    return f"{index.size}|{'|'.join(sorted(seen))}"
-
-
-def _exchangeable(one: Index, other: Index, factors: Mapping[Node, Fraction]) -> bool:
-    """Whether a product stays the same when two indices change places."""
-    exchange: dict[Node, Place] = {one: other, other: one}
-    return {rename_raw(base, exchange): e for base, e in factors.items()} == factors
-
-
 #: Up to this size whole coefficients read better than fractions.
 _LARGEST_WHOLE = 12
 
@@ -481,57 +425,25 @@ def denied(base: Node) -> frozenset[Node]:
 # --- rewriting ------------------------------------------------------------------------
 
 
-def _untouched(node: Node, mapping: Mapping[Node, Place]) -> bool:
-    """Whether nothing that is to be replaced occurs in a node."""
-    for replaced in mapping:
-        if isinstance(replaced, Index):
-            if replaced.number <= node.height if replaced.number else replaced in node.free:
-                return False
-        elif not node.names.isdisjoint(replaced.names):
-            return False
-    return True
-
-
-def rename_place(place: Place, mapping: Mapping[Node, Place]) -> Place:
-    """A place with indices (or whole labels) replaced."""
-    if isinstance(place, int):
-        return place
-    if place in mapping:
-        return mapping[place]
-    if isinstance(place, Access):
-        return Access(place.name, tuple(rename_place(p, mapping) for p in place.places))
-    if isinstance(place, Affine):
-        return combined([(_moved(i, mapping), c) for i, c in place.terms], place.offset)
-    return place
-
-
-def _moved(index: Index, mapping: Mapping[Node, Place]) -> Index | Affine | int:
-    """What an index in an affine place is replaced by; a label cannot stand there."""
-    place = mapping.get(index, index)
-    if isinstance(place, Access):
-        raise TypeError(f"{place!r} is a label, which cannot be calculated with")
-    return place
-
-
 def rename(expr: Poly, mapping: Mapping[Node, Place]) -> Poly:
     """An expression with free indices, bound ones of an outer binder, or labels replaced."""
-    if _untouched(expr, mapping):
+    if expr.untouched(mapping):
         return expr
     total: list[Term] = []
     for term in expr.terms:
-        if _untouched(term, mapping):
+        if term.untouched(mapping):
             total.append(term)
             continue
         flat = Flat(term.coefficient)
         for base, exponent in term.factors:
-            flat.multiply_poly(rename_base(base, mapping), exponent)
+            flat.multiply_renamed(base, mapping, exponent)
         total.extend(flat.close().terms)
     return Poly(total)
 
 
 def rename_base(base: Node, mapping: Mapping[Node, Place]) -> Poly:
     """One base with places replaced, as an expression."""
-    if _untouched(base, mapping):
+    if base.untouched(mapping):
         return base.poly if isinstance(base, Group) else poly(base)
     match base:
         case Index():
@@ -549,61 +461,14 @@ def rename_base(base: Node, mapping: Mapping[Node, Place]) -> Poly:
             flat = base.open()
             renamed = Flat(flat.coefficient, {}, flat.bound)
             for factor, exponent in flat.factors.items():
-                renamed.multiply_poly(rename_base(factor, mapping), exponent)
+                renamed.multiply_renamed(factor, mapping, exponent)
             return renamed.close()
         case Search():
             indices, body = base.open()
             return poly(search(type(base), indices, rename(body, mapping)))
         case Func():
             return function(base.name, tuple(rename(a, mapping) for a in base.arguments))
-    return poly(rename_raw(base, mapping))
-
-
-def rename_raw(base: Node, mapping: Mapping[Node, Place]) -> Node:
-    """A node with places replaced and its structure kept, for numbering bound indices."""
-    if _untouched(base, mapping):
-        return base
-    match base:
-        case Index():
-            renamed = mapping.get(base, base)
-            assert isinstance(renamed, Index)  # noqa: S101 (only numbering renames raw)
-            return renamed
-        case Affine():
-            renamed = rename_place(base, mapping)
-            return renamed if isinstance(renamed, Node) else Constant(sp.Integer(renamed))
-        case Access():
-            return Access(base.name, tuple(rename_place(p, mapping) for p in base.places))
-        case Delta():
-            return Delta(*(rename_place(place, mapping) for place in base.places))
-        case Func():
-            return Func(base.name, tuple(_raw_poly(a, mapping) for a in base.arguments))
-        case Bracket():
-            return Bracket(
-                _raw_poly(base.left, mapping), base.relation, _raw_poly(base.right, mapping)
-            )
-        case Group():
-            return Group(_raw_poly(base.poly, mapping))
-        case Total():
-            return Total(base.indices, _raw_term(base.body, mapping))
-        case Search():
-            return type(base)(base.indices, _raw_poly(base.body, mapping))
-    return base
-
-
-def _raw_term(term: Term, mapping: Mapping[Node, Place]) -> Term:
-    if _untouched(term, mapping):
-        return term
-    factors: dict[Node, Fraction] = {}
-    for base, exponent in term.factors:
-        renamed = rename_raw(base, mapping)  # two may become one, where an index is blanked
-        factors[renamed] = factors.get(renamed, 0) + exponent
-    return Term(term.coefficient, factors)
-
-
-def _raw_poly(expr: Poly, mapping: Mapping[Node, Place]) -> Poly:
-    if _untouched(expr, mapping):
-        return expr
-    return Poly(_raw_term(term, mapping) for term in expr.terms)
+    return poly(base.renumbered(mapping))
 
 
 def delta(first: Place, second: Place) -> Poly:
@@ -649,4 +514,4 @@ def search(kind: type[Search], indices: Iterable[Index], body: Poly) -> Search:
     """A search among the values of a body, closed; where places count, in their given order."""
     order = sorted(indices, key=lambda i: i.key) if kind is Largest else list(indices)
     numbered = tuple(i.bound(body.height + 1 + place) for place, i in enumerate(order))
-    return kind(numbered, _raw_poly(body, dict(zip(order, numbered, strict=True))))
+    return kind(numbered, body.renumbered(dict(zip(order, numbered, strict=True))))

@@ -26,6 +26,7 @@ from symbackprop.calculus.nodes import (
     Place,
     Term,
     combined,
+    rename_place,
 )
 from symbackprop.calculus.normal import (
     Flat,
@@ -37,7 +38,6 @@ from symbackprop.calculus.normal import (
     place_poly,
     rename,
     rename_base,
-    rename_place,
     size_poly,
 )
 from symbackprop.calculus.pullback import pull_back
