@@ -8,9 +8,9 @@ from fractions import Fraction
 
 from symbackprop.calculus.context import Context, Pattern
 from symbackprop.calculus.match import match_factors
-from symbackprop.calculus.nodes import Node
-from symbackprop.calculus.normal import Flat, Poly, Total, number, rename
-from symbackprop.calculus.rewrite import inside
+from symbackprop.calculus.nodes import Node, Term
+from symbackprop.calculus.normal import Flat, Poly, Total, rename
+from symbackprop.calculus.rewrite import inside, resummed
 
 
 @dataclass
@@ -52,22 +52,23 @@ def _rewrite_products(
     used: list[str] = []
 
     def walk(inner: Poly) -> Poly:
-        relevant = [
-            pattern
-            for name in sorted(inner.names | {""})
-            for pattern in table.get(name, ())
-            if pattern.names <= inner.names and pattern.kinds <= inner.kinds
-        ]
-        if not relevant:
-            return inner
-        total = number(0)
+        terms: list[Term] = []
         for term in inner.terms:
+            relevant = [
+                pattern
+                for name in sorted(term.names | {""})
+                for pattern in table.get(name, ())
+                if pattern.names <= term.names and pattern.kinds <= term.kinds
+            ]
+            if not relevant:
+                terms.append(term)
+                continue
             opened = Flat()
             for base, exponent in term.factors:
                 opened.multiply_poly(_inside_closed(base, walk), exponent)
             opened.coefficient *= term.coefficient
-            total = total + rewrite(opened, relevant, used)
-        return total
+            terms.extend(rewrite(opened, relevant, used).terms)
+        return resummed(inner, terms)
 
     return Application(walk(expr), used)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import chain
 from operator import is_
@@ -53,6 +53,11 @@ def rebuild(
     for term in expr.terms:
         changed = _rebuilt(term, base_to_poly) if concerns is None or concerns(term) else None
         terms.extend((term,) if changed is None else changed.terms)
+    return resummed(expr, terms)
+
+
+def resummed(expr: Poly, terms: Sequence[Term]) -> Poly:
+    """The sum of terms; the expression itself where they are its own."""
     same = len(terms) == len(expr.terms) and all(map(is_, terms, expr.terms))
     return expr if same else Poly(terms)
 
@@ -182,6 +187,8 @@ def expand(expr: Poly) -> Poly:
 
 def _products(term: Term) -> Iterator[Poly]:
     """The terms of a product of sums, one by one: there may be more than anyone wants."""
+    if Group not in term.kinds:
+        return iter([Poly([term])])
     opened = Flat()
     opened.multiply_term(term)
     return _products_of(opened)

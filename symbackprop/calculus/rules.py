@@ -94,8 +94,9 @@ def expand_if_shorter(expr: Poly, context: Context) -> Application:
     """Multiply out where terms then cancel or merge to something shorter."""
     if Group not in expr.kinds:
         return Application(expr)
-    expanded = expand(expr)
-    shorter = expanded
+    shorter = expanded = expand(expr)
+    if expanded == expr:
+        return Application(expr)
     for rule in (fold_definitions, use_facts, constant_sums):
         shorter = rule(shorter, context).after
     if cost(factor(shorter)) < cost(factor(expr)):

@@ -18,7 +18,7 @@ from symbackprop.calculus.folding import (
 )
 from symbackprop.calculus.nodes import Access, Group, Index, Node, Term
 from symbackprop.calculus.normal import Flat, Poly, Total, number, poly, rename
-from symbackprop.calculus.rewrite import cost, expand, factor, inline, inside
+from symbackprop.calculus.rewrite import cost, expand, factor, inline, inside, resummed, stays
 
 #: How many definitions deep a sum is looked into: Σh → rΣc → r(Σx - D·m) → 0.
 _DEEPEST = 3
@@ -45,16 +45,17 @@ def constant_sums(expr: Poly, context: Context) -> Application:
 
 def _with_bases(expr: Poly, change: Callable[[Node], Poly]) -> Poly:
     """The expression with every base of its terms replaced, sums left closed."""
-    changed = {base: change(base) for term in expr.terms for base in term.children}
-    if all(value.atom == base for base, value in changed.items()):
-        return expr
-    total = number(0)
+    terms: list[Term] = []
     for term in expr.terms:
+        changed = [(change(base), exponent) for base, exponent in term.factors]
+        if all(map(stays, term.children, (value for value, _ in changed))):
+            terms.append(term)
+            continue
         product = number(term.coefficient)
-        for base, exponent in term.factors:
-            product = product * changed[base].power(exponent)
-        total = total + product
-    return total
+        for value, exponent in changed:
+            product = product * value.power(exponent)
+        terms.extend(product.terms)
+    return resummed(expr, terms)
 
 
 def _constant_sum(total: Total, context: Context) -> Fraction | None:
