@@ -15,8 +15,8 @@ from typing import Any, TypeAlias, TypeVar
 
 import click
 
+import symbackprop
 from symbackprop.errors import OptionError, UnknownNameError
-from symbackprop.interop.equation_text import load
 from symbackprop.interop.model_text import read_all, read_one
 from symbackprop.language import System
 from symbackprop.library import LAYERS, LOSSES, Sequential
@@ -153,7 +153,7 @@ def read_system(model: str, loss: str | None, shape: Shape = None) -> System:
         raise no_axes_to_choose()
     if loss is not None:
         raise no_loss_to_choose()
-    return load(model)
+    return symbackprop.load(model)  # whoever gives a network needs no reader of equation files
 
 
 def no_loss_to_choose() -> OptionError:
