@@ -312,9 +312,7 @@ class SympyWriter:
     ) -> None:
         self._letters = letters
         self._tensors = tensors
-        # SymPy forgets all but the last thousand objects it has made; whoever made one again
-        # would get another, that knows nothing yet of its assumptions.
-        self._symbols: dict[str, sp.Expr] = {}
+        # SymPy forgets all but its last thousand objects: of a long network, most indices.
         self._written: dict[Index, sp.Idx] = {}
 
     def expression(self, expr: Poly, letters: Mapping[Index, sp.Idx] | None = None) -> sp.Expr:
@@ -398,9 +396,7 @@ class SympyWriter:
         return _SYMPY_SEARCHES[type(base)](self.expression(base.body, inner), *bound)
 
     def _access(self, access: Access, letters: Mapping[Index, sp.Idx]) -> sp.Expr:
-        symbol = self._symbols.get(access.name)
-        if symbol is None:
-            symbol = self._symbols[access.name] = self._tensors[access.name].symbol
+        symbol = self._tensors[access.name].symbol
         if not access.places:
             return symbol
         return sp.Indexed(symbol, *(self._place(place, letters) for place in access.places))

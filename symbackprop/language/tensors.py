@@ -124,9 +124,13 @@ class Tensor:
         """The size of each axis."""
         return tuple(size_of(idx) for idx in self.indices)
 
-    @property
+    @cached_property
     def symbol(self) -> sp.Expr:
-        """The SymPy object behind the name: a symbol for rank 0, else an indexed base."""
+        """The SymPy object behind the name: a symbol for rank 0, else an indexed base.
+
+        SymPy forgets all but its last thousand objects; one made again knows nothing yet of
+        its assumptions, so it is kept.
+        """
         whole = self.domain is Domain.LABEL
         label = sp.Symbol(self.name, **({"integer": True} if whole else {"real": True}))
         return sp.IndexedBase(label) if self.indices else label
