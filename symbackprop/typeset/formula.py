@@ -23,6 +23,28 @@ class Number:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A computed number as it is shown, never negative: its digits, times a power of ten."""
+
+    digits: str
+    power: int = 0
+
+
+@dataclass(frozen=True)
+class Dots:
+    """What is left out of a sum or a table: ``across`` (⋯), ``down`` (⋮) or ``both`` (⋱)."""
+
+    direction: Literal["across", "down", "both"] = "across"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A matrix of numbers, row by row; all rows have as many cells."""
+
+    rows: tuple[tuple[Formula, ...], ...]
+
+
+@dataclass(frozen=True)
 class Element:
     """A tensor's element, a size, an index: a symbol with positions.
 
@@ -149,7 +171,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Relation:
-    """Two sides and the sign between them: ``>``, ``>=``, ``<``, ``<=``, ``=``, ``!=``."""
+    """Two sides and the sign between them.
+
+    ``>``, ``>=``, ``<``, ``<=``, ``=``, ``!=``, ``~`` (about) or ``<-`` (becomes).
+    """
 
     left: Formula
     sign: str
@@ -194,6 +219,9 @@ class Marked:
 
 Formula: TypeAlias = (
     Number
+    | Figure
+    | Dots
+    | Table
     | Element
     | Partial
     | Product

@@ -13,8 +13,10 @@ from symbackprop.typeset.formula import (
     Bracket,
     Call,
     Cases,
+    Dots,
     Element,
     Entrywise,
+    Figure,
     Formula,
     Fraction,
     Group,
@@ -28,13 +30,18 @@ from symbackprop.typeset.formula import (
     Reduction,
     Relation,
     Root,
+    Table,
     Total,
     Transposed,
     Tuple,
 )
 from symbackprop.typeset.names import Glyph
 
-_SIGNS = {">": ">", ">=": r"\ge", "<": "<", "<=": r"\le", "=": "=", "!=": r"\ne"}
+SIGNS = {
+    ">": ">", ">=": r"\ge", "<": "<", "<=": r"\le", "=": "=", "!=": r"\ne",
+    "~": r"\approx", "<-": r"\leftarrow",
+}  # fmt: skip
+_DOTS = {"across": r"\cdots", "down": r"\vdots", "both": r"\ddots"}
 _SMALL = Decimal("0.0001")
 
 
@@ -55,10 +62,30 @@ def decimal_parts(value: sp.Rational) -> tuple[str, int]:
 
 @latex.register
 def _(formula: Number) -> str:
-    digits, power = decimal_parts(formula.value)
+    return _scaled(*decimal_parts(formula.value))
+
+
+def _scaled(digits: str, power: int) -> str:
+    """Digits times a power of ten."""
     if not power:
         return digits
     return f"10^{{{power}}}" if digits == "1" else rf"{digits} \cdot 10^{{{power}}}"
+
+
+@latex.register
+def _(formula: Figure) -> str:
+    return _scaled(formula.digits, formula.power)
+
+
+@latex.register
+def _(formula: Dots) -> str:
+    return _DOTS[formula.direction]
+
+
+@latex.register
+def _(formula: Table) -> str:
+    rows = [" & ".join(map(latex, row)) for row in formula.rows]
+    return r"\begin{bmatrix} " + r" \\ ".join(rows) + r" \end{bmatrix}"
 
 
 @latex.register
@@ -194,7 +221,7 @@ def _(formula: Group) -> str:
 
 @latex.register
 def _(formula: Relation) -> str:
-    return f"{latex(formula.left)} {_SIGNS[formula.sign]} {latex(formula.right)}"
+    return f"{latex(formula.left)} {SIGNS[formula.sign]} {latex(formula.right)}"
 
 
 @latex.register

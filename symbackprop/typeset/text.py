@@ -9,8 +9,10 @@ from symbackprop.typeset.formula import (
     Bracket,
     Call,
     Cases,
+    Dots,
     Element,
     Entrywise,
+    Figure,
     Formula,
     Fraction,
     Group,
@@ -24,6 +26,7 @@ from symbackprop.typeset.formula import (
     Reduction,
     Relation,
     Root,
+    Table,
     Total,
     Transposed,
     Tuple,
@@ -32,7 +35,10 @@ from symbackprop.typeset.formula import (
 from symbackprop.typeset.latex import decimal_parts, signed_terms
 from symbackprop.typeset.names import Glyph, subscript, superscript
 
-_SIGNS = {">": ">", ">=": "≥", "<": "<", "<=": "≤", "=": "=", "!=": "≠"}
+SIGNS = {
+    ">": ">", ">=": "≥", "<": "<", "<=": "≤", "=": "=", "!=": "≠", "~": "≈", "<-": "←",
+}  # fmt: skip
+_DOTS = {"across": "⋯", "down": "⋮", "both": "⋱"}
 MINUS = "−"
 #: Around what a step changed, for whoever shows it in a colour: Unicode's marks of an
 #: annotation, which no symbol has.
@@ -49,6 +55,21 @@ def text(formula: Formula) -> str:
 def _(formula: Number) -> str:
     digits, power = decimal_parts(formula.value)
     return f"{digits}e{power}" if power else digits
+
+
+@text.register
+def _(formula: Figure) -> str:
+    return f"{formula.digits}e{formula.power}" if formula.power else formula.digits
+
+
+@text.register
+def _(formula: Dots) -> str:
+    return _DOTS[formula.direction]
+
+
+@text.register
+def _(formula: Table) -> str:
+    return f"[{'; '.join('  '.join(map(text, row)) for row in formula.rows)}]"
 
 
 @text.register
@@ -148,7 +169,7 @@ def _(formula: Norm) -> str:
 
 @text.register
 def _(formula: Root) -> str:
-    simple = isinstance(unmarked(formula.radicand), Element | Number)
+    simple = isinstance(unmarked(formula.radicand), Element | Number | Figure)
     return f"√{text(formula.radicand)}" if simple else f"√({text(formula.radicand)})"
 
 
@@ -182,7 +203,7 @@ def _(formula: Group) -> str:
 
 @text.register
 def _(formula: Relation) -> str:
-    return f"{text(formula.left)} {_SIGNS[formula.sign]} {text(formula.right)}"
+    return f"{text(formula.left)} {SIGNS[formula.sign]} {text(formula.right)}"
 
 
 @text.register

@@ -7,7 +7,7 @@ are multiples of a power of two: float64 and 80 digits see exactly the same ones
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, pairwise, product
@@ -31,9 +31,51 @@ from symbackprop.language import (
 from symbackprop.verify.evaluate import Decimals, Evaluator, Field, Table
 from symbackprop.verify.exact import Sizes, extent_of
 
-_GRID = 1024  # values are multiples of 1/1024
+_PRIMES = (3, 5, 7, 2)  # what symbolic sizes become first
 _ENLARGEMENTS = 20  # how often a size is made larger
 _EXACT = 1e-40  # what two sides that are equal may differ by
+
+
+@dataclass(frozen=True)
+class Grain:
+    """How fine drawn numbers are.
+
+    Attributes
+    ----------
+    unit
+        Numbers are multiples of ``1/unit``.
+    finer
+        What the unit is multiplied by for parameters, one for each time that the longest
+        axis is four times as long.
+    growth
+        What the unit is multiplied by until there are `shares` units for each of several
+        numbers that add up to 1.
+    shares
+        See `growth`.
+    """
+
+    unit: int
+    finer: tuple[int, ...]
+    growth: int
+    shares: int
+
+    def along(self, widest: int) -> int:
+        """The unit of a parameter whose longest axis is that long."""
+        quarters = (widest.bit_length() - 1) // 2
+        return self.unit * self.finer[min(quarters, len(self.finer) - 1)]
+
+    def dividing(self, count: int) -> int:
+        """The unit of so many numbers that add up to 1."""
+        unit = self.unit
+        while unit < self.shares * count:
+            unit *= self.growth
+        return unit
+
+
+#: For oracles: float64 and 80 digits see exactly the same numbers.
+BINARY = Grain(1024, tuple(1 << halvings for halvings in range(16)), growth=2, shares=64)
+#: For people: one decimal, or two.
+DECIMAL = Grain(10, (1, 2, 5, 10), growth=10, shares=2)
 
 
 @dataclass(frozen=True)
@@ -81,12 +123,14 @@ def _precise(entry: int | Fraction) -> Any:
 # --- sizes --------------------------------------------------------------------------
 
 
-def choose_sizes(system: System, given: Mapping[str, int] | None = None) -> dict[sp.Symbol, int]:
+def choose_sizes(
+    system: System, given: Mapping[str, int] | None = None, first: Sequence[int] = _PRIMES
+) -> dict[sp.Symbol, int]:
     """A small prime for every symbolic size that is not given.
 
     The primes differ from each other, from the given sizes and from every size that
-    is a whole number already. 2 comes after 3, 5 and 7, so that ``1/N`` and ``1/2``
-    differ where N is the first. A size from which another one is computed
+    is a whole number already, those of `first` first. There, 2 comes after 3, 5 and 7,
+    so that ``1/N`` and ``1/2`` differ where N is the first. A size from which another one is computed
     (``floor((H - 3)/2) + 1``) is a larger prime if that one would be less than 2.
 
     Raises
@@ -107,7 +151,7 @@ def choose_sizes(system: System, given: Mapping[str, int] | None = None) -> dict
             )
     taken = {int(e) for e in _extents(system) if e.is_Integer}
     taken.update(chosen.values())
-    unused = (extent for extent in chain((3, 5, 7, 2), _primes_above(7)) if extent not in taken)
+    unused = (extent for extent in chain(first, _primes_above(max(first))) if extent not in taken)
     for name in names:
         if name not in chosen:
             chosen[name] = next(unused)
@@ -171,14 +215,19 @@ def sizes_of(system: System, arrays: Mapping[str, np.ndarray]) -> dict[sp.Symbol
             )
     shapes = {tensor: np.shape(arrays[tensor.name]) for tensor in system.given}
     found: dict[sp.Symbol, int] = {}
-    pairs = [pair for t, shape in shapes.items() for pair in zip(t.shape, shape, strict=False)]
-    for extent, actual in pairs:
-        if extent.is_Symbol:
-            found.setdefault(extent, actual)
-    for extent, actual in pairs:
-        found.update(_solved(_filled_in(extent, found), actual))
+    told: dict[sp.Symbol, str] = {}
+    pairs = [
+        (t, *pair) for t, shape in shapes.items() for pair in zip(t.shape, shape, strict=False)
+    ]
+    for tensor, extent, actual in pairs:
+        if extent.is_Symbol and extent not in found:
+            found[extent], told[extent] = actual, tensor.name
+    for tensor, extent, actual in pairs:
+        solved = _solved(_filled_in(extent, found), actual)
+        found.update(solved)
+        told.update(dict.fromkeys(solved, tensor.name))
     for tensor, shape in shapes.items():
-        _check_shape(tensor, shape, found)
+        _check_shape(tensor, shape, found, told)
     return found
 
 
@@ -201,26 +250,43 @@ def _solved(extent: sp.Expr, actual: int) -> dict[sp.Symbol, int]:
     return {symbol: int((actual - start) / slope)}
 
 
-def _check_shape(tensor: Tensor, shape: tuple[int, ...], sizes: Sizes) -> None:
+def _check_shape(
+    tensor: Tensor, shape: tuple[int, ...], sizes: Sizes, told: Mapping[sp.Symbol, str]
+) -> None:
+    """Compare a shape with the sizes; `told` are the tensors that these were read from."""
+    wanted = " × ".join(map(str, tensor.shape))
+    if len(shape) != len(tensor.shape):
+        raise ShapeError(
+            f"{tensor.name!r} was given with shape {shape}, which is not of "
+            f"{len(tensor.shape)} axes",
+            remedy=f"give it shape {wanted}" if wanted else "give a single number",
+        )
     expected = tuple(_filled_in(extent, sizes) for extent in tensor.shape)
     unknown = [extent for extent in expected if not extent.is_Integer]
-    if unknown and len(shape) == len(expected):
+    if unknown:
         raise ShapeError(
             f"{tensor.name!r} was given with shape {shape}, which does not tell what size "
             f"{unknown[0]} is made of",
             remedy=f"give it shape {tensor.shape}; each size should be that of an axis by itself",
         )
-    if expected != shape:
-        raise ShapeError(
-            f"{tensor.name!r} was given with shape {shape}",
-            remedy=f"give it shape {tensor.shape}, with sizes that agree with the other tensors",
-        )
+    if expected == shape:
+        return
+    wrong = [e for e, found, n in zip(tensor.shape, expected, shape, strict=True) if found != n]
+    known = [
+        f"{symbol} = {sizes[symbol]} as in {told[symbol]!r}"
+        for symbol in dict.fromkeys(s for e in wrong for s in sorted(e.free_symbols, key=str))
+    ]
+    where = f", where {' and '.join(known)}" if known else ""
+    raise ShapeError(
+        f"{tensor.name!r} was given with shape {shape}, not {expected}",
+        remedy=f"give it shape {wanted}{where}",
+    )
 
 
 # --- values -------------------------------------------------------------------------
 
 
-def draw(system: System, sizes: Sizes, seed: int) -> Point:
+def draw(system: System, sizes: Sizes, seed: int, grain: Grain = BINARY) -> Point:
     """One value for every given element, of its tensor's domain.
 
     Facts of the form ``Sum(T[…, k, …], k) = c`` are made to hold exactly; others must
@@ -228,11 +294,11 @@ def draw(system: System, sizes: Sizes, seed: int) -> Point:
     """
     rng = np.random.default_rng(seed)
     values = {
-        tensor.name: _draw_tensor(tensor, _shape(tensor, sizes), sizes, rng)
+        tensor.name: _draw_tensor(tensor, _shape(tensor, sizes), sizes, rng, grain)
         for tensor in system.given
     }
     for fact in system.facts:
-        _establish(fact, system, values, rng)
+        _establish(fact, system, values, rng, grain)
     return Point(sizes, values)
 
 
@@ -241,8 +307,9 @@ def _shape(tensor: Tensor, sizes: Sizes) -> tuple[int, ...]:
 
 
 def _draw_tensor(
-    tensor: Tensor, shape: tuple[int, ...], sizes: Sizes, rng: np.random.Generator
+    tensor: Tensor, shape: tuple[int, ...], sizes: Sizes, rng: np.random.Generator, grain: Grain
 ) -> np.ndarray:
+    unit = grain.unit
     if tensor.value is not None:
         return _filled(shape, lambda: Fraction(str(tensor.value)))
     if tensor.role is Role.MASK and tensor.keep is not None:
@@ -255,18 +322,23 @@ def _draw_tensor(
     if tensor.domain is Domain.SIGN:
         return _filled(shape, lambda: Fraction(1 if rng.integers(2) else -1))
     if tensor.domain is Domain.UNIT:
-        return _filled(shape, lambda: Fraction(int(rng.integers(100, _GRID - 100)), _GRID))
+        return _filled(shape, lambda: Fraction(int(rng.integers(*_middle(unit))), unit))
     if tensor.domain is Domain.POSITIVE or tensor.role is Role.HYPERPARAMETER:
-        return _filled(shape, lambda: Fraction(int(rng.integers(256, 2 * _GRID)), _GRID))
+        return _filled(shape, lambda: Fraction(int(rng.integers(unit // 4, 2 * unit)), unit))
     # Pre-activations stay of order 1, where no activation is saturated.
     widest = max(shape, default=1) if tensor.role is Role.PARAMETER else 1
-    grid = _GRID << ((widest.bit_length() - 1) // 2)
-    return _filled(shape, lambda: Fraction(_signed(rng), grid))
+    return _filled(shape, lambda: Fraction(_signed(rng, unit), grain.along(widest)))
 
 
-def _signed(rng: np.random.Generator) -> int:
+def _middle(unit: int) -> tuple[int, int]:
+    """Where numbers between 0 and 1 are drawn: not near the ends."""
+    least = max(1, 100 * unit // 1024)
+    return least, unit - least
+
+
+def _signed(rng: np.random.Generator, unit: int) -> int:
     # Not near 0, so that no factor makes a wrong term look small.
-    magnitude = int(rng.integers(100, _GRID + 512))
+    magnitude = int(rng.integers(_middle(unit)[0], 3 * unit // 2))
     return magnitude if rng.integers(2) else -magnitude
 
 
@@ -281,7 +353,11 @@ def _filled(shape: tuple[int, ...], entry: Callable[[], int | Fraction]) -> np.n
 
 
 def _establish(
-    fact: Fact, system: System, values: dict[str, np.ndarray], rng: np.random.Generator
+    fact: Fact,
+    system: System,
+    values: dict[str, np.ndarray],
+    rng: np.random.Generator,
+    grain: Grain,
 ) -> None:
     """Redraw the tensor of ``Sum(T[…, k, …], k) = c`` so that it holds exactly."""
     body = fact.left.function if isinstance(fact.left, sp.Sum) else None
@@ -295,17 +371,15 @@ def _establish(
     rows = np.moveaxis(values[tensor.name], axes[0], -1)
     total = Fraction(int(fact.right.p), int(fact.right.q))
     for position in np.ndindex(*rows.shape[:-1]):
-        rows[position] = [total * share for share in _shares(rows.shape[-1], rng)]
+        rows[position] = [total * share for share in _shares(rows.shape[-1], rng, grain)]
 
 
-def _shares(count: int, rng: np.random.Generator) -> list[Fraction]:
-    """Positive multiples of a power of two that add up to exactly 1."""
-    grid = _GRID
-    while grid < 64 * count:
-        grid *= 2
-    cuts = sorted(int(cut) for cut in rng.choice(np.arange(1, grid), count - 1, replace=False))
-    edges = [0, *cuts, grid]
-    return [Fraction(high - low, grid) for low, high in pairwise(edges)]
+def _shares(count: int, rng: np.random.Generator, grain: Grain) -> list[Fraction]:
+    """Positive multiples of one part of 1 that add up to exactly 1."""
+    unit = grain.dividing(count)
+    cuts = sorted(int(cut) for cut in rng.choice(np.arange(1, unit), count - 1, replace=False))
+    edges = [0, *cuts, unit]
+    return [Fraction(high - low, unit) for low, high in pairwise(edges)]
 
 
 def check_facts(system: System, fields: Mapping[str, Field], sizes: Sizes) -> None:

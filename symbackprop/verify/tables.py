@@ -75,15 +75,19 @@ class Derived(Mapping[str, Field]):
         The derivation.
     forward
         Its forward tensors.
+    others
+        Tensors of neither, by name.
     """
 
-    def __init__(self, backward: Backward, forward: Forward) -> None:
+    def __init__(
+        self, backward: Backward, forward: Forward, others: Mapping[str, Field] | None = None
+    ) -> None:
         self._equations = {
             equation.name: equation
             for equations in (backward.adjoints, backward.gradients)
             for equation in equations.values()
         }
-        self._fields: dict[str, Field] = dict(forward.fields)
+        self._fields: dict[str, Field] = {**forward.fields, **(others or {})}
         self._sizes = forward.sizes
 
     def __getitem__(self, name: str) -> Field:

@@ -1,0 +1,316 @@
+"""Numbers put through a derivation: what is recorded of them, and the lines it makes.
+
+`Worked` holds formulas and numbers, no markup and no words; `lines_of` lays out one of
+its quantities as lines that every format writes alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import islice, product
+from math import prod
+from typing import Literal, TypeAlias
+
+from symbackprop.typeset.figures import DIGITS, figure, is_exact
+from symbackprop.typeset.formula import Dots, Formula, Number, Table, Transposed
+from symbackprop.typeset.text import text
+
+Position: TypeAlias = tuple[int, ...]
+Sign: TypeAlias = Literal["=", "~", "<-"]
+
+_MATRIX = 2  # axes
+
+#: Of an axis that is longer, a corner is shown.
+FULL = 8
+_CORNER = 4
+#: Of a tensor of more than two axes, so many matrices.
+_SLICES = 6
+_FEWEST_SLICES = 2
+#: No table shows fewer digits, however wide it is.
+_FEWEST_DIGITS = 3
+
+
+@dataclass(frozen=True)
+class Values:
+    """Elements of a tensor by position: all of them, or those that are shown.
+
+    Attributes
+    ----------
+    shape
+        The tensor's.
+    entries
+        Numbers to 50 digits.
+    """
+
+    shape: tuple[int, ...]
+    entries: Mapping[Position, Decimal]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every element is there."""
+        return len(self.entries) == prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One element, worked out: its formula with the numbers in it, and what that makes.
+
+    Attributes
+    ----------
+    left
+        The element, ``z[0]``.
+    right
+        The formula with its numbers, None where it would be too long.
+    value
+        The result.
+    exact
+        Whether all numbers of the formula are shown as they are.
+    """
+
+    left: Formula
+    right: Formula | None
+    value: Decimal
+    exact: bool
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A tensor or a derivative, its formula and its numbers.
+
+    Attributes
+    ----------
+    name
+        Of the tensor; of a local derivative, of the tensor that is differentiated by.
+    left, right
+        The formula: a chain of left sides and a right side, None for what is given.
+    letters
+        What stands left of the numbers: by the positions on all axes but the last two,
+        the letter with these positions.
+    values
+        The numbers.
+    instances
+        Elements that are worked out, in order.
+    sign
+        ``=``, or ``<-`` for an update.
+    digits
+        How many digits of a number are shown.
+    """
+
+    name: str
+    left: tuple[Formula, ...]
+    right: Formula | None
+    letters: Mapping[Position, Formula]
+    values: Values
+    instances: tuple[Instance, ...] = ()
+    sign: Sign = "="
+    digits: int = DIGITS
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A sentence: its key in `words`, and formulas for ``{0}``, ``{1}`` and so on in it."""
+
+    key: str
+    used: tuple[Formula | str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Worked:
+    """A derivation with numbers put through it, and a step of gradient descent.
+
+    Attributes
+    ----------
+    sizes
+        What the symbolic sizes are.
+    given, forward, backward, gradients, updates
+        By tensor name. Of `backward`, every adjoint; of `updates`, the new parameters.
+    local
+        By name of an equation's tensor, the derivatives of its right side by what it reads.
+    rate
+        The learning rate.
+    after
+        The objective after the step, None if there was nothing to update.
+    remarks
+        What else is to be said.
+    seed
+        Of drawn numbers, None for given ones.
+    """
+
+    sizes: Mapping[str, int]
+    given: Mapping[str, Quantity]
+    forward: Mapping[str, Quantity]
+    local: Mapping[str, tuple[Quantity, ...]]
+    backward: Mapping[str, Quantity]
+    gradients: Mapping[str, Quantity]
+    updates: Mapping[str, Quantity]
+    rate: Quantity
+    after: Quantity | None
+    remarks: tuple[Remark, ...] = ()
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class NumberLine:
+    """``first sign formula sign formula …``; a table may stand at the end of it.
+
+    Attributes
+    ----------
+    first, links
+        What is said.
+    kind
+        A formula, the numbers of a tensor, or an element that is worked out.
+    shape
+        The whole tensor's, where a part of it is shown.
+    """
+
+    first: Formula
+    links: tuple[tuple[Sign, Formula], ...]
+    kind: Literal["formula", "values", "instance"]
+    shape: tuple[int, ...] = ()
+
+
+# --- lines ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How numbers are laid out.
+
+    Attributes
+    ----------
+    width
+        The characters that a row of a table may take.
+    flipped
+        The names of tensors whose matrices stand transposed, as in the column convention.
+    """
+
+    width: int = 60
+    flipped: Collection[str] = field(default=frozenset())
+
+
+def formula_line(quantity: Quantity) -> NumberLine | None:
+    """The formula of a quantity, None for what is given."""
+    if quantity.right is None:
+        return None
+    first, *others = quantity.left
+    links: list[tuple[Sign, Formula]] = [("=", other) for other in others]
+    return NumberLine(first, (*links, (quantity.sign, quantity.right)), "formula")
+
+
+def lines_of(quantity: Quantity, layout: Layout) -> Iterator[NumberLine]:
+    """The numbers of a quantity: elements that are worked out, then the whole of it."""
+    for instance in quantity.instances:
+        yield _instance_line(instance, quantity.sign, quantity.digits)
+    worked_out = len(quantity.instances) == len(quantity.values.entries)
+    said = isinstance(quantity.right, Number) or (
+        worked_out and len(quantity.values.shape) < _MATRIX
+    )
+    if not said:
+        yield from _value_lines(quantity, layout)
+
+
+def _instance_line(instance: Instance, sign: Sign, digits: int) -> NumberLine:
+    value = figure(instance.value, digits)
+    last: Sign = "=" if instance.exact and is_exact(instance.value, digits) else "~"
+    if instance.right is None or text(instance.right) == text(value):
+        first = sign if sign == "<-" else last
+        return NumberLine(instance.left, ((first, value),), "instance")
+    middle: Sign = sign if sign == "<-" or instance.exact else "~"
+    return NumberLine(instance.left, ((middle, instance.right), (last, value)), "instance")
+
+
+def _value_lines(quantity: Quantity, layout: Layout) -> Iterator[NumberLine]:
+    values = quantity.values
+    for leading, letter in quantity.letters.items():
+        part = {p[len(leading) :]: v for p, v in values.entries.items() if _within(p, leading)}
+        flipped = quantity.name in layout.flipped and len(values.shape) == _MATRIX
+        grid = _Grid.of(part, values.shape[len(leading) :], flipped=flipped)
+        digits = grid.digits(quantity.digits, layout.width)
+        exact = all(is_exact(value, digits) for value in part.values())
+        sign: Sign = "<-" if quantity.sign == "<-" else "=" if exact else "~"
+        last = leading == list(quantity.letters)[-1]
+        shape = () if values.complete or not last else values.shape
+        yield NumberLine(letter, ((sign, grid.formula(digits, layout.width)),), "values", shape)
+
+
+def _within(position: Position, leading: Position) -> bool:
+    return position[: len(leading)] == leading
+
+
+# --- tables --------------------------------------------------------------------------
+
+
+def leading_positions(shape: tuple[int, ...]) -> tuple[Position, ...]:
+    """The positions on all axes but the last two of which a matrix is shown."""
+    every = list(islice(product(*map(range, shape[:-2])), _SLICES + 1))
+    return tuple(every if len(every) <= _SLICES else every[:_FEWEST_SLICES])
+
+
+def shown_positions(shape: tuple[int, ...]) -> Iterator[Position]:
+    """The positions of a tensor that are shown: all of a small one, else a corner."""
+    last = [range(extent if extent <= FULL else _CORNER) for extent in shape[-2:]]
+    for leading in leading_positions(shape):
+        yield from ((*leading, *place) for place in product(*last))
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """A matrix, a vector or one number, of which some rows and columns are shown.
+
+    A vector is a row that is transposed, as it takes less room than a column.
+    """
+
+    rows: tuple[tuple[Decimal, ...], ...]
+    rank: int
+    more_rows: bool
+    more_columns: bool
+
+    @classmethod
+    def of(
+        cls, entries: Mapping[Position, Decimal], shape: tuple[int, ...], *, flipped: bool
+    ) -> _Grid:
+        height, width = (1,) * (2 - len(shape)) + shape
+        by_row: dict[int, list[Decimal]] = {}
+        for position, value in entries.items():
+            by_row.setdefault(position[0] if len(shape) > 1 else 0, []).append(value)
+        rows = tuple(map(tuple, by_row.values()))
+        if flipped:
+            rows, height, width = tuple(zip(*rows, strict=True)), width, height
+        return cls(rows, len(shape), len(rows) < height, len(rows[0]) < width)
+
+    def digits(self, most: int, width: int) -> int:
+        """As many digits as fit, if at least a few do."""
+        few = min(most, _FEWEST_DIGITS)
+        wanted = range(most, few, -1)
+        return next((d for d in wanted if self._columns(d, width) == self._width), few)
+
+    @property
+    def _width(self) -> int:
+        return len(self.rows[0])
+
+    def _columns(self, digits: int, width: int) -> int:
+        """How many columns fit into a width, one at least."""
+        taken = 0
+        for count, column in enumerate(zip(*self.rows, strict=True)):
+            taken += 2 + max(len(text(figure(value, digits))) for value in column)
+            if taken > width and count:
+                return count
+        return self._width
+
+    def formula(self, digits: int, width: int) -> Formula:
+        """The numbers, with dots for what is not shown."""
+        if not self.rank:
+            return figure(self.rows[0][0], digits)
+        columns = self._columns(digits, width)
+        more = self.more_columns or columns < self._width
+        rows = [
+            (*(figure(value, digits) for value in row[:columns]), *([Dots()] if more else []))
+            for row in self.rows
+        ]
+        if self.more_rows:
+            corner = [Dots("both")] if more else []
+            rows.append((*[Dots("down")] * columns, *corner))
+        table = Table(tuple(rows))
+        return Transposed(table) if self.rank == 1 else table
