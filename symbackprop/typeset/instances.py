@@ -197,7 +197,8 @@ class _Writer:
             case Total(terms):
                 return _total([(minus, put(term)) for minus, term in terms])
             case Fraction(above, below):
-                return Fraction(put(above), put(below))
+                top = put(above)
+                return top if _is_zero(top) else Fraction(top, put(below))
             case Power(base, exponent):
                 return Power(_as_base(put(base)), put(exponent))
             case Root(radicand):
@@ -331,6 +332,8 @@ def _opened(formula: Formula) -> Formula:
 
 def _total(terms: Sequence[tuple[bool, Formula]]) -> Formula:
     """A sum; what is a sum itself is spliced in, a negative number keeps its parentheses."""
+    if len(terms) == 1 and _is_zero(terms[0][1]):
+        return terms[0][1]
     found: list[tuple[bool, Formula]] = []
     for minus, term in terms:
         if not isinstance(term, Total):

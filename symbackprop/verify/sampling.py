@@ -130,8 +130,8 @@ def choose_sizes(
 
     The primes differ from each other, from the given sizes and from every size that
     is a whole number already, those of `first` first. There, 2 comes after 3, 5 and 7,
-    so that ``1/N`` and ``1/2`` differ where N is the first. A size from which another one is computed
-    (``floor((H - 3)/2) + 1``) is a larger prime if that one would be less than 2.
+    so that ``1/N`` and ``1/2`` differ where N is the first. A size from which another one
+    is computed (``floor((H - 3)/2) + 1``) is a larger prime if that one would be less than 2.
 
     Raises
     ------

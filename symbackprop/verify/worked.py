@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from itertools import islice
 from math import prod
 from typing import Any
 
@@ -125,6 +124,34 @@ def easy_point(backward: Backward, sizes: Mapping[str, int] | None = None, seed:
             "has a value, or give numbers in a file",
         )
     return fallback
+
+
+def objective_in_turn(
+    backward: Backward, point: Point, rate: Fraction, order: Sequence[str]
+) -> Decimal:
+    """The objective after a step that updates one parameter after the other, a common slip.
+
+    The derivatives by each one are computed with those before it updated already, but from
+    the forward pass before the step.
+
+    Parameters
+    ----------
+    backward, point, rate
+        See `work_out`.
+    order
+        The parameters, the first one to update first.
+    """
+    with mpmath.workdps(PRECISION):
+        forward = Forward(backward.system, point)
+        moved: dict[str, Table] = {}
+        for name in order:
+            gradient = Derived(backward, forward, moved)[backward.gradients[name].name]
+            start = forward.fields[name]
+            step = {at: old - _precise(rate) * gradient[at] for at, old in start.items()}
+            moved[name] = start.moved(step)
+        values = {name: _array(table.shape, table.__getitem__) for name, table in moved.items()}
+        after = Forward(backward.system, Point(point.sizes, {**point.values, **values}))
+        return _decimal(after.objective)
 
 
 def _moves_everything(backward: Backward, forward: Forward) -> bool:
@@ -276,14 +303,16 @@ class _Working:
     def _instances(
         self, subject: _Subject, shape: tuple[int, ...], entries: Mapping[Position, Decimal]
     ) -> Iterator[Instance]:
-        """Elements that are worked out: all of a few, else the first.
+        """Elements that are worked out: all of a few, else the first that is not 0.
 
         Where nothing is computed, the formula or the numbers already say it.
         """
         if subject.value.is_number or isinstance(subject.value, sp.Indexed | sp.Symbol):
             return
-        count = prod(shape) if prod(shape) <= _MOST_WORKED else 1
-        for position in islice(entries, count):
+        positions = list(entries)
+        if prod(shape) > _MOST_WORKED:
+            positions = [next((p for p in positions if entries[p]), positions[0])]
+        for position in positions:
             places = dict(zip(subject.indices, position, strict=True))
             exact = {idx: sp.Integer(at) for idx, at in places.items()}
             put = self._substitute(subject.value, places, subject.indices)
