@@ -159,3 +159,35 @@ class TestCompiled:
     def test_an_intermediate_that_depends_on_nothing(self) -> None:
         before = sb.Equation(e, h[()])
         check(system(sp.Sum(e[a] * v[a], a), before), ["v", "e"])
+
+
+def test_base_case_of_what_does_not_recur_passes_its_gradient_on() -> None:
+    """A tensor depends on its base case even if its own equation does not read it."""
+    system = sb.parse_system(
+        """
+        index t:T
+        input x[t], h0
+        h[t] = x[t]^2 with h[-1] = h0
+        L = sum[t](h[t-1]^3)
+        minimize L
+        """
+    )
+    for wrt in (["h0"], ["x", "h0"]):
+        derivation = sb.derive(system, wrt)
+        assert str(derivation.gradients["h0"]) == "∂L/∂h0 = 3·h0²"
+        assert derivation.verify().ok
+
+
+def test_a_whole_number_made_of_a_sum_is_read_with_its_index() -> None:
+    """sign(Σ δ) is a whole number, and its sum binds an index that nothing else knows."""
+    k, j = sb.index("k", "K"), sb.index("j", "K")
+    e, w = sb.intermediate("e", k), sb.parameter("w", k)
+    count = sp.Sum(sp.KroneckerDelta(j + 1, k), j)
+    derivation = sb.derive(
+        sb.System(
+            [sb.Equation(e, sp.sign(count) * w[k]), sb.Equation(L, sp.Sum(e[k] ** 2, k))],
+            [w],
+            minimize="L",
+        )
+    )
+    assert derivation.verify().ok

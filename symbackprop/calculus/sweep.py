@@ -165,11 +165,11 @@ class _Sweep:
         #: Derivatives of a derivative are told apart from those of the first objective.
         self.is_second = bool(self.outputs) or any(t.adjoint_of for t in system.tensors.values())
         self.context = Context(system)
-        self._uses = {
-            name: self._used(expr) for name, (_, expr) in self.context.definitions.items()
-        }
+        read = {name: self._used(expr) for name, (_, expr) in self.context.definitions.items()}
+        # A tensor depends on what its base cases are made of even if it does not read them.
+        self._uses = {name: used | self._used_in_base(name) for name, used in read.items()}
         self.active = self._active()
-        self.leaves = {name: self.active & used for name, used in self._uses.items()}
+        self.leaves = {name: self.active & used for name, used in read.items()}
         #: By name of a tensor that recurs: the axes of its group.
         self.axes = {e.name: g.axes for g in system.groups for e in g.equations if g.recurrent}
         self.adjoints: dict[str, _Adjoint] = {}
@@ -197,10 +197,12 @@ class _Sweep:
 
     def _used(self, expr: Poly) -> frozenset[str]:
         """The tensors an expression reads, those in base cases of what it reads among them."""
-        used = expr.names
-        for name in expr.names & self.context.beginnings.keys():
-            used = used.union(*(case.value.names for case in self.context.beginnings[name]))
-        return used
+        return expr.names.union(*map(self._used_in_base, expr.names))
+
+    def _used_in_base(self, name: str) -> frozenset[str]:
+        """The tensors that a tensor's base cases are made of."""
+        cases = self.context.beginnings.get(name, ())
+        return frozenset[str]().union(*(case.value.names for case in cases))
 
     def run(self) -> Backward:
         taken = set(self.system.tensors)

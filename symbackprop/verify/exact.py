@@ -62,8 +62,10 @@ def exact_reader(expr: Any, scope: Scope, sizes: Sizes) -> Reader | None:
         number = sizes[expr] if expr in sizes else Fraction(int(expr.p), int(expr.q))
         return lambda _: number
     combine = _COMBINE.get(expr.func)
+    if combine is None:  # it may bind indices that are not in the scope
+        return None
     readers = [exact_reader(argument, scope, sizes) for argument in expr.args]
-    if combine is None or None in readers:
+    if None in readers:
         return None
     if isinstance(expr, sp.Pow) and not expr.exp.is_Integer:
         return None
