@@ -39,7 +39,12 @@ def test_the_wheel_holds_both_packages_and_nothing_else(wheel):
     expected = {
         f"{package}/{path.relative_to(folder).as_posix()}"
         for package, folder in PACKAGES.items()
-        for path in [*folder.rglob("*.py"), folder / "py.typed", *folder.glob("typeset/pages/**/*")]
+        for path in [
+            *folder.rglob("*.py"),
+            folder / "py.typed",
+            *folder.glob("typeset/pages/**/*"),
+            *folder.glob("interop/data/*"),
+        ]
         if path.is_file()
     }
     assert "symbackprop/typeset/pages/fonts/OFL.txt" in expected

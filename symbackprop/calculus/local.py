@@ -15,6 +15,7 @@ import sympy as sp
 from symbackprop.calculus.records import Backward
 from symbackprop.calculus.sweep import derive_jacobian
 from symbackprop.language import (
+    BaseCase,
     Equation,
     Role,
     System,
@@ -91,7 +92,7 @@ class _Alone:
         self._equation = equation
         #: By name of a stand-in, the tensor it stands for.
         self._named: dict[str, str] = {}
-        self.read = tuple(equation.used_names)
+        self.read = self._all_read()
         self._copies: dict[str, str] = {}
         self._of = equation.name
         if equation.name in self.read:
@@ -112,6 +113,22 @@ class _Alone:
             self._renamed(value),
         )
 
+    def _all_read(self) -> tuple[str, ...]:
+        """What the equation reads, in base cases of what it reads too."""
+        found = dict.fromkeys(self._equation.used_names)
+        waiting = list(found)
+        while waiting:
+            names = [
+                element_name(e) for case in self._base(waiting.pop()) for e in elements(case.rhs)
+            ]
+            waiting += [name for name in names if name not in found]
+            found.update(dict.fromkeys(names))
+        return tuple(found)
+
+    def _base(self, name: str) -> tuple[BaseCase, ...]:
+        equation = self._system.definitions.get(name)
+        return equation.base if equation else ()
+
     # --- the system ------------------------------------------------------------------
 
     def _stand_in(self, name: str) -> str:
@@ -123,20 +140,15 @@ class _Alone:
         """What is read is given; what has base cases is a copy of something given."""
         equations = []
         given: dict[str, Tensor] = {}
-        waiting = list(self.read)
-        while waiting:
-            name = waiting.pop(0)
+        for name in self.read:
             tensor = self._system.tensors[name]
-            base = self._system.definitions[name].base if self._is_defined(name) else ()
-            if name in given:
-                continue
+            base = self._base(name)
             if not base:
                 given[name] = _fed(tensor)
                 continue
             copy = self._copies[name] = self._stand_in(name)
             given[name], given[copy] = tensor, _fed(replace(tensor, name=copy))
             equations.append(Equation(tensor.element, given[copy].element, base))
-            waiting += [element_name(e) for case in base for e in elements(case.rhs)]
         result = replace(
             self._system.tensors[self._equation.name],
             name=self._of,
@@ -144,9 +156,6 @@ class _Alone:
         )
         equations.append(Equation(result.element, self._equation.rhs))
         return System(equations, [*given.values(), result], minimize=None)
-
-    def _is_defined(self, name: str) -> bool:
-        return name in self._system.definitions
 
     def _renamed(self, expr: sp.Expr) -> sp.Expr:
         """The expression with every stand-in replaced by the tensor it stands for."""

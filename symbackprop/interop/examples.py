@@ -70,7 +70,7 @@ def example(name: str) -> Example:
 # --- Mazur ---------------------------------------------------------------------------
 
 _PUBLISHED = Decimal("0.291027924")
-_TOLD_DIGITS = 11
+_TOLD_DIGITS = 12
 
 
 def _mazur(backward: Backward, point: Point, worked: Worked) -> tuple[Remark, ...]:
@@ -78,11 +78,13 @@ def _mazur(backward: Backward, point: Point, worked: Worked) -> tuple[Remark, ..
     assert worked.after is not None  # noqa: S101 (there are weights to update)
     rate = Fraction(worked.rate.values.entries[()])
     slipped = objective_in_turn(backward, point, rate, ("W2", "W1"))
-    told = (worked.after.values.entries[()], slipped)
-    return (
-        Remark("mazur-names"),
-        Remark("mazur-slip", (figure(_PUBLISHED), *(figure(v, _TOLD_DIGITS) for v in told))),
-    )
+    found = worked.after.values.entries[()]
+    weights = {
+        which: worked.given[name].letters[()] for which, name in (("first", "W1"), ("second", "W2"))
+    }
+    told = {"published": _PUBLISHED, "found": found, "slipped": slipped}
+    figures = {name: figure(value, _TOLD_DIGITS) for name, value in told.items()}
+    return Remark("mazur-names", weights), Remark("mazur-published", {**figures, **weights})
 
 
 #: The examples by name.

@@ -105,6 +105,12 @@ def _given(values: dict[str, Any], system: System, where: str) -> GivenNumbers:
     rate = None
     if RATE_NAME in values and RATE_NAME not in system.tensors:
         rate = exact_number(values.pop(RATE_NAME), RATE_NAME, where)
+        if rate <= 0:
+            raise DataError(
+                f"the learning rate {RATE_NAME} is {float(rate):g}",
+                where=where,
+                remedy="give a number greater than 0, such as 0.5",
+            )
     return GivenNumbers(given_point(system, values, where), rate)
 
 

@@ -16,6 +16,7 @@ from symbackprop.typeset.formula import Formula, Group, Relation, Total
 from symbackprop.typeset.matrix_form import Convention
 from symbackprop.typeset.names import Glyph
 from symbackprop.typeset.notes import notes
+from symbackprop.typeset.numbers import Worked
 from symbackprop.typeset.order import Context
 from symbackprop.typeset.page import (
     Checked,
@@ -73,7 +74,14 @@ class Composer:
         self.views = tuple(dict.fromkeys(views))
         self.context = self.writers["index"].context
 
-    def page(self, title: str = "", *, folded: bool = True, checked: Checked | None = None) -> Page:
+    def page(
+        self,
+        title: str = "",
+        *,
+        folded: bool = True,
+        checked: Checked | None = None,
+        numbers: Worked | None = None,
+    ) -> Page:
         """The whole page, at its greatest level of detail.
 
         Parameters
@@ -84,6 +92,8 @@ class Composer:
             Whether blocks that repeat another one are folded.
         checked
             What was done to check the equalities.
+        numbers
+            What came out when numbers were put through.
         """
         backward = self.backward
         results = self._needed()
@@ -110,6 +120,7 @@ class Composer:
             told[1],
             notes(backward, {v: self.writers[v] for v in self.views}, results, others),
             checked,
+            numbers,
         )
 
     # --- equations ------------------------------------------------------------------

@@ -24,6 +24,8 @@ _SMALLEST, _LARGEST = -4, 9
 
 def figure(value: Decimal, digits: int = DIGITS) -> Formula:
     """A number, rounded; a negative one is a total of one term that is subtracted."""
+    if value.is_nan():
+        return Figure("NaN")
     if value < 0:
         return Total(((True, figure(-value, digits)),))
     if not value.is_finite():

@@ -6,8 +6,8 @@ a formula says is left as it is: nothing is multiplied out, ordered anew or canc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction as Ratio
 from itertools import product
@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 import sympy as sp
 
-from symbackprop.language import MaxOver, Primitive, Tensor, free_indices, index_name, size_of
+from symbackprop.language import BINDERS, Primitive, free_indices, index_name, size_of
 from symbackprop.typeset.arrange import arrange
 from symbackprop.typeset.figures import figure, is_exact
 from symbackprop.typeset.formula import (
@@ -32,14 +32,16 @@ from symbackprop.typeset.formula import (
     Group,
     Joined,
     Number,
+    Partial,
     Power,
     Product,
     Reduction,
     Relation,
     Root,
     Total,
+    Tuple,
 )
-from symbackprop.typeset.names import Glyph, glyph
+from symbackprop.typeset.names import Glyph
 from symbackprop.typeset.order import Context
 from symbackprop.typeset.text import text
 
@@ -85,24 +87,18 @@ class Put:
 
 
 class Substitution:
-    """Puts numbers into the formulas of some tensors.
+    """Puts numbers into formulas.
 
     Parameters
     ----------
-    tensors
-        All tensors by name.
-    objective
-        The name of what is differentiated.
+    context
+        How formulas are written.
     numbers
         What to put in.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor], objective: str, numbers: Numbers) -> None:
-        # Letters that no two tensors share, to know them by.
-        letters = {name: f"@{place}" for place, name in enumerate(tensors)}
-        marked = {name: replace(t, latex=letters[name]) for name, t in tensors.items()}
-        self._context = Context(marked, objective)
-        self._named = {letter: name for name, letter in letters.items()}
+    def __init__(self, context: Context, numbers: Numbers) -> None:
+        self._context = context
         self._numbers = numbers
 
     def __call__(
@@ -120,35 +116,30 @@ class Substitution:
             The indices on the left, by which terms are ordered.
         """
         extents = self._extents(expr)
-        letters = {index_name(idx): value for idx, value in places.items()}
-        sizes = {str(symbol): extent for symbol, extent in self._numbers.sizes.items()}
+        letters = {self._letter(idx): value for idx, value in places.items()}
+        sizes = {self._context.symbol(str(s)): n for s, n in self._numbers.sizes.items()}
         if extents is None or sizes.keys() & (letters.keys() | extents.keys()):
             return None
-        writer = _Writer(self._named, self._numbers, extents)
+        writer = _Writer(self._numbers, extents)
         formula = arrange(expr, self._context.binding(order))
         try:
-            written = writer.put(formula, {**_glyphs(sizes), **_letters(letters)})
+            written = writer.put(formula, {**sizes, **letters})
         except _UnableError:
             return None
         return Put(written, writer.exact) if len(text(written)) <= _LONGEST else None
 
-    def _extents(self, expr: sp.Expr) -> dict[str, int] | None:
+    def _letter(self, idx: sp.Idx) -> Glyph:
+        return self._context.symbol(index_name(idx), layered=False)
+
+    def _extents(self, expr: sp.Expr) -> dict[Glyph, int] | None:
         """How far each bound letter runs; None if one runs over two ranges."""
-        found: dict[str, int] = {}
-        bound = [limit[0] for node in expr.atoms(sp.Sum, MaxOver) for limit in node.limits]
+        found: dict[Glyph, int] = {}
+        bound = [limit[0] for node in expr.atoms(*BINDERS) for limit in node.limits]
         for idx in (*bound, *free_indices(expr)):
             extent = int(size_of(idx).xreplace(dict(self._numbers.sizes)))
-            if found.setdefault(index_name(idx), extent) != extent:
+            if found.setdefault(self._letter(idx), extent) != extent:
                 return None
         return found
-
-
-def _glyphs(sizes: Mapping[str, int]) -> dict[Glyph, int]:
-    return {glyph(name): extent for name, extent in sizes.items()}
-
-
-def _letters(letters: Mapping[str, int]) -> dict[Glyph, int]:
-    return {glyph(name, layered=False): value for name, value in letters.items()}
 
 
 class _UnableError(Exception):
@@ -162,12 +153,9 @@ _Scope: TypeAlias = Mapping[Glyph, int]
 class _Writer:
     """Writes one formula with its numbers."""
 
-    def __init__(
-        self, named: Mapping[str, str], numbers: Numbers, extents: Mapping[str, int]
-    ) -> None:
-        self._named = named
+    def __init__(self, numbers: Numbers, extents: Mapping[Glyph, int]) -> None:
         self._numbers = numbers
-        self._extents = {glyph(n, layered=False): extent for n, extent in extents.items()}
+        self._extents = extents
         self._read = 0
         #: Whether no number that was written had to be rounded.
         self.exact = True
@@ -177,13 +165,13 @@ class _Writer:
         match formula:
             case Number():
                 return formula
-            case Element():
+            case Element() | Partial():
                 return self._element(formula, scope)
             case Product(factors):
                 return self._product(factors, scope)
             case Reduction("sum"):
                 return self._sum(formula, scope)
-            case Reduction():
+            case Reduction("max"):
                 return self._largest(formula, scope)
             case Bracket(condition):
                 return Number(sp.Integer(int(self._holds(condition, scope))))
@@ -206,26 +194,26 @@ class _Writer:
             case Group(body):
                 inner = put(body)
                 return Group(inner) if isinstance(inner, Total) else inner
-            case Call(function, arguments):
-                return _called(function, [put(argument) for argument in arguments])
+            case Call(function, arguments, bare):
+                found = tuple(put(argument) for argument in arguments)
+                return Call(function, found, bare=bare and isinstance(found[0], Figure))
         raise _UnableError
 
-    def _element(self, formula: Element, scope: _Scope) -> Formula:
-        if formula.glyph in scope:
+    def _element(self, formula: Element | Partial, scope: _Scope) -> Formula:
+        if isinstance(formula, Element) and formula.glyph in scope:
             return Number(sp.Integer(scope[formula.glyph]))
-        if formula.glyph.body not in self._named:
+        if not _tensor(formula):
             return formula  # such as π
         value = self._value(formula, scope)
         self.exact &= is_exact(value, self._numbers.digits)
         return figure(value, self._numbers.digits)
 
-    def _value(self, formula: Element, scope: _Scope) -> Decimal:
+    def _value(self, formula: Element | Partial, scope: _Scope) -> Decimal:
         self._read += 1
         if self._read > _MOST_READ:
             raise _UnableError
-        name = self._named[formula.glyph.body]
-        at = tuple(int(self._number(place, scope)) for place in formula.positions)
-        return self._numbers.look(name, at)
+        at = tuple(int(self._number(place, scope)) for place in _positions(formula))
+        return self._numbers.look(_tensor(formula), at)
 
     # --- sums and products -----------------------------------------------------------
 
@@ -238,7 +226,7 @@ class _Writer:
             return Number(sp.Integer(0))
         flat = [part for f in others for part in (f.factors if isinstance(f, Product) else [f])]
         if len(flat) < 2:
-            return flat[0] if flat else Number(sp.Integer(1))
+            return _opened(flat[0]) if flat else Number(sp.Integer(1))
         return Product(tuple(Group(f) if isinstance(f, Total) else f for f in flat))
 
     def _sum(self, formula: Reduction, scope: _Scope) -> Formula:
@@ -260,12 +248,13 @@ class _Writer:
 
     def _terms(self, formula: Reduction, scope: _Scope) -> list[Formula]:
         """The body for each value of the indices."""
+        return [self.put(formula.body, inner) for _, inner in self._scopes(formula, scope)]
+
+    def _scopes(self, formula: Reduction, scope: _Scope) -> Iterator[tuple[Position, _Scope]]:
+        """The values of the indices, one after the other."""
         letters = [idx.glyph for idx in formula.indices if isinstance(idx, Element)]
-        ranges = [range(self._extents[letter]) for letter in letters]
-        return [
-            self.put(formula.body, {**scope, **dict(zip(letters, values, strict=True))})
-            for values in product(*ranges)
-        ]
+        for values in product(*(range(self._extents[letter]) for letter in letters)):
+            yield values, {**scope, **dict(zip(letters, values, strict=True))}
 
     # --- conditions ------------------------------------------------------------------
 
@@ -277,6 +266,8 @@ class _Writer:
 
     def _holds(self, condition: Formula, scope: _Scope) -> bool:
         match condition:
+            case Relation(left, "=", Reduction("argmax") as search):
+                return self._is_first(left, search, scope)
             case Relation(left, sign, right):
                 compare = _COMPARE[sign]
                 return bool(compare(self._number(left, scope), self._number(right, scope)))
@@ -284,6 +275,16 @@ class _Writer:
                 combine = all if word == "and" else any
                 return combine(self._holds(part, scope) for part in conditions)
         raise _UnableError
+
+    def _is_first(self, place: Formula, search: Reduction, scope: _Scope) -> bool:
+        """Whether a place, or several at once, is the first one where a maximum is attained."""
+        found = [
+            (at, self._number(search.body, inner)) for at, inner in self._scopes(search, scope)
+        ]
+        first = max(range(len(found)), key=lambda number: found[number][1])
+        if isinstance(place, Tuple):
+            return tuple(self._number(part, scope) for part in place.places) == found[first][0]
+        return bool(self._number(place, scope) == first)
 
     def _number(self, formula: Formula, scope: _Scope) -> Any:
         """The value of a position, or of one side of a condition."""
@@ -293,7 +294,7 @@ class _Writer:
             case Element(letter):
                 if letter in scope:
                     return Ratio(scope[letter])
-                if letter.body not in self._named:
+                if not letter.tensor:
                     raise _UnableError
                 value = self._value(formula, scope)
                 return Ratio(value) if value.is_finite() else value
@@ -312,6 +313,18 @@ class _Writer:
 
 
 # --- what stands where ---------------------------------------------------------------
+
+
+def _tensor(formula: Element | Partial) -> str:
+    """The name of the tensor that a symbol stands for, empty if it stands for none."""
+    return formula.glyph.tensor if isinstance(formula, Element) else formula.tensor
+
+
+def _positions(formula: Formula) -> tuple[Formula, ...]:
+    """Where an element is; of a derivative, first the element that is differentiated."""
+    if isinstance(formula, Partial):
+        return (*_positions(formula.objective), *_positions(formula.of))
+    return formula.positions if isinstance(formula, Element) else ()
 
 
 def _is_zero(formula: Formula) -> bool:
@@ -349,8 +362,3 @@ def _as_base(formula: Formula) -> Formula:
     """A number that an exponent may follow."""
     simple = isinstance(formula, Figure) and not formula.power
     return formula if simple or isinstance(formula, Group | Number) else Group(formula)
-
-
-def _called(function: Primitive | Glyph, arguments: Sequence[Formula]) -> Formula:
-    """A function of numbers; LaTeX may leave the parentheses of a lone positive one out."""
-    return Call(function, tuple(arguments), bare=isinstance(arguments[0], Figure))

@@ -6,21 +6,22 @@ its quantities as lines that every format writes alike.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import islice, product
 from math import prod
 from typing import Literal, TypeAlias
 
 from symbackprop.typeset.figures import DIGITS, figure, is_exact
-from symbackprop.typeset.formula import Dots, Formula, Number, Table, Transposed
+from symbackprop.typeset.formula import Dots, Formula, Number, Table, Total, Transposed
 from symbackprop.typeset.text import text
 
 Position: TypeAlias = tuple[int, ...]
 Sign: TypeAlias = Literal["=", "~", "<-"]
 
 _MATRIX = 2  # axes
+_WIDTH = 72
 
 #: Of an axis that is longer, a corner is shown.
 FULL = 8
@@ -28,6 +29,8 @@ _CORNER = 4
 #: Of a tensor of more than two axes, so many matrices.
 _SLICES = 6
 _FEWEST_SLICES = 2
+#: The characters that a sign and two brackets take.
+_AROUND = 5
 #: No table shows fewer digits, however wide it is.
 _FEWEST_DIGITS = 3
 
@@ -82,7 +85,7 @@ class Quantity:
     Attributes
     ----------
     name
-        Of the tensor; of a local derivative, of the tensor that is differentiated by.
+        Of the tensor; of a local derivative both tensors' names, ``a1/z1``.
     left, right
         The formula: a chain of left sides and a right side, None for what is given.
     letters
@@ -110,10 +113,26 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Remark:
-    """A sentence: its key in `words`, and formulas for ``{0}``, ``{1}`` and so on in it."""
+    """A sentence: its key in `words`, and what stands for the names in braces in it."""
 
     key: str
-    used: tuple[Formula | str, ...] = ()
+    used: Mapping[str, Formula | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How numbers are laid out.
+
+    Attributes
+    ----------
+    width
+        The characters that a line may take.
+    flipped
+        The names of tensors whose matrices stand transposed.
+    """
+
+    width: int = _WIDTH
+    flipped: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -124,31 +143,44 @@ class Worked:
     ----------
     sizes
         What the symbolic sizes are.
-    given, forward, backward, gradients, updates
-        By tensor name. Of `backward`, every adjoint; of `updates`, the new parameters.
+    given
+        What was given, by tensor name.
+    equations
+        What was computed, by name of the tensor on the left: forward tensors, adjoints and
+        gradients.
     local
-        By name of an equation's tensor, the derivatives of its right side by what it reads.
+        By name of a forward tensor, the derivatives of its equation by what it reads.
+    updates
+        The new parameters, by name.
     rate
         The learning rate.
     after
         The objective after the step, None if there was nothing to update.
+    flipped
+        Tensors that the column convention shows transposed.
     remarks
         What else is to be said.
     seed
-        Of drawn numbers, None for given ones.
+        Of drawn numbers, None of given ones.
+    digits
+        How many digits are shown.
     """
 
     sizes: Mapping[str, int]
     given: Mapping[str, Quantity]
-    forward: Mapping[str, Quantity]
+    equations: Mapping[str, Quantity]
     local: Mapping[str, tuple[Quantity, ...]]
-    backward: Mapping[str, Quantity]
-    gradients: Mapping[str, Quantity]
     updates: Mapping[str, Quantity]
     rate: Quantity
     after: Quantity | None
+    flipped: frozenset[str] = frozenset()
     remarks: tuple[Remark, ...] = ()
     seed: int | None = None
+    digits: int = DIGITS
+
+    def layout(self, view: str, width: int = _WIDTH) -> Layout:
+        """How numbers stand beside formulas in a notation, on lines of some width."""
+        return Layout(width, self.flipped if view == "column" else frozenset())
 
 
 @dataclass(frozen=True)
@@ -163,40 +195,63 @@ class NumberLine:
         A formula, the numbers of a tensor, or an element that is worked out.
     shape
         The whole tensor's, where a part of it is shown.
+    depth
+        1 of what is said about a local derivative, 0 of anything else.
+    word
+        What it is, by its key in `words`, where the formulas do not say it.
     """
 
     first: Formula
     links: tuple[tuple[Sign, Formula], ...]
     kind: Literal["formula", "values", "instance"]
     shape: tuple[int, ...] = ()
+    depth: int = 0
+    word: str = ""
 
 
 # --- lines ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How numbers are laid out.
-
-    Attributes
-    ----------
-    width
-        The characters that a row of a table may take.
-    flipped
-        The names of tensors whose matrices stand transposed, as in the column convention.
-    """
-
-    width: int = 60
-    flipped: Collection[str] = field(default=frozenset())
+def given_lines(worked: Worked, layout: Layout) -> Iterator[NumberLine]:
+    """The numbers of what was given."""
+    for quantity in worked.given.values():
+        yield from lines_of(quantity, layout)
 
 
-def formula_line(quantity: Quantity) -> NumberLine | None:
-    """The formula of a quantity, None for what is given."""
-    if quantity.right is None:
-        return None
-    first, *others = quantity.left
-    links: list[tuple[Sign, Formula]] = [("=", other) for other in others]
-    return NumberLine(first, (*links, (quantity.sign, quantity.right)), "formula")
+def lines_beside(worked: Worked, name: str, layout: Layout) -> Iterator[NumberLine]:
+    """What stands beside the equation of a tensor: its numbers, then local derivatives."""
+    if name in worked.equations:
+        yield from lines_of(worked.equations[name], layout)
+    for quantity in worked.local.get(name, ()):
+        yield from _formula_lines(quantity)
+        yield from (replace(line, depth=1) for line in lines_of(quantity, layout))
+
+
+def update_lines(worked: Worked, layout: Layout) -> Iterator[NumberLine]:
+    """The step: the learning rate, each new parameter, and the objective after it."""
+    if worked.after is None:
+        return
+    yield from (replace(line, word="numbers-rate") for line in lines_of(worked.rate, layout))
+    for quantity in worked.updates.values():
+        yield from _formula_lines(quantity)
+        yield from (replace(line, depth=1) for line in lines_of(quantity, layout))
+    yield from (replace(e, word="numbers-after") for e in _value_lines(worked.after, layout))
+
+
+def sentences(worked: Worked) -> Iterator[Remark]:
+    """What is to be said of the numbers."""
+    yield Remark("numbers-rounded", {"digits": str(worked.digits)})
+    if worked.seed is not None:
+        yield Remark("numbers-drawn", {"seed": str(worked.seed)})
+    yield from worked.remarks
+
+
+def _formula_lines(quantity: Quantity) -> Iterator[NumberLine]:
+    """The formula of a quantity, unless it is given."""
+    if quantity.right is not None:
+        first, *others = quantity.left
+        links: list[tuple[Sign, Formula]] = [("=", other) for other in others]
+        yield NumberLine(first, (*links, (quantity.sign, quantity.right)), "formula")
 
 
 def lines_of(quantity: Quantity, layout: Layout) -> Iterator[NumberLine]:
@@ -204,11 +259,16 @@ def lines_of(quantity: Quantity, layout: Layout) -> Iterator[NumberLine]:
     for instance in quantity.instances:
         yield _instance_line(instance, quantity.sign, quantity.digits)
     worked_out = len(quantity.instances) == len(quantity.values.entries)
-    said = isinstance(quantity.right, Number) or (
-        worked_out and len(quantity.values.shape) < _MATRIX
-    )
-    if not said:
+    said = worked_out and len(quantity.values.shape) < _MATRIX
+    if not (said or _is_number(quantity.right)):
         yield from _value_lines(quantity, layout)
+
+
+def _is_number(formula: Formula | None) -> bool:
+    """Whether a formula is a number already."""
+    if isinstance(formula, Total) and len(formula.terms) == 1:
+        return _is_number(formula.terms[0][1])
+    return isinstance(formula, Number)
 
 
 def _instance_line(instance: Instance, sign: Sign, digits: int) -> NumberLine:
@@ -227,12 +287,13 @@ def _value_lines(quantity: Quantity, layout: Layout) -> Iterator[NumberLine]:
         part = {p[len(leading) :]: v for p, v in values.entries.items() if _within(p, leading)}
         flipped = quantity.name in layout.flipped and len(values.shape) == _MATRIX
         grid = _Grid.of(part, values.shape[len(leading) :], flipped=flipped)
-        digits = grid.digits(quantity.digits, layout.width)
+        width = layout.width - len(text(letter)) - _AROUND
+        digits = grid.digits(quantity.digits, width)
         exact = all(is_exact(value, digits) for value in part.values())
         sign: Sign = "<-" if quantity.sign == "<-" else "=" if exact else "~"
         last = leading == list(quantity.letters)[-1]
         shape = () if values.complete or not last else values.shape
-        yield NumberLine(letter, ((sign, grid.formula(digits, layout.width)),), "values", shape)
+        yield NumberLine(letter, ((sign, grid.formula(digits, width)),), "values", shape)
 
 
 def _within(position: Position, leading: Position) -> bool:

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 from symbackprop.errors import OptionError
 from symbackprop.typeset.equations import BaseLine
 from symbackprop.typeset.formula import Formula
+from symbackprop.typeset.numbers import Worked
 
 #: How equations are written: in indices, or as matrices with one example a row or a column.
 View: TypeAlias = Literal["index", "row", "column"]
@@ -237,6 +238,8 @@ class Page:
         The letter of what is differentiated.
     views
         The notations the equations are written in.
+    numbers
+        What came out when numbers were put through, if they were.
     """
 
     title: str
@@ -249,6 +252,7 @@ class Page:
     summary: tuple[Row | Fold, ...]
     notes: tuple[Note, ...]
     checked: Checked | None = None
+    numbers: Worked | None = None
 
     @property
     def results(self) -> tuple[Entry, ...]:

@@ -6,6 +6,14 @@ from collections.abc import Iterator
 
 from symbackprop.typeset.equations import latex_base
 from symbackprop.typeset.latex import latex
+from symbackprop.typeset.number_latex import latex_remark, latex_rows
+from symbackprop.typeset.numbers import (
+    Worked,
+    given_lines,
+    lines_beside,
+    sentences,
+    update_lines,
+)
 from symbackprop.typeset.page import (
     MATRIX_FORM,
     Entry,
@@ -24,12 +32,20 @@ from symbackprop.typeset.words import phrase
 
 def latex_page(page: Page, view: View, level: Level, language: str = "en") -> str:
     r"""A page as one ``align*`` environment; see `page_text.text_page`."""
+    numbers = page.numbers
     blocks = [given_rows(page.given, language)] if page.given and level != "result" else []
     for section in page.sections(level):
-        blocks += section_blocks(section, view, level, language)
+        blocks += section_blocks(section, view, level, language, numbers)
+    if numbers is not None:
+        layout = numbers.layout(view)
+        blocks.insert(
+            1 if level != "result" else 0, list(latex_rows(given_lines(numbers, layout), language))
+        )
+        blocks.append(list(latex_rows(update_lines(numbers, layout), language)))
     # A little space between what belongs apart.
-    body = " \\\\[1ex]\n".join(" \\\\\n".join(rows) for rows in blocks)
-    return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
+    body = " \\\\[1ex]\n".join(" \\\\\n".join(rows) for rows in blocks if rows)
+    remarks = (latex_remark(r, language) for r in sentences(numbers)) if numbers else ()
+    return "\n\n".join((f"\\begin{{align*}}\n{body}\n\\end{{align*}}", *remarks))
 
 
 def given_rows(given: tuple[Given | Fold, ...], language: str) -> list[str]:
@@ -37,7 +53,9 @@ def given_rows(given: tuple[Given | Fold, ...], language: str) -> list[str]:
     return [_given(tensor, language) for tensor in given]
 
 
-def section_blocks(section: Section, view: View, level: Level, language: str) -> list[list[str]]:
+def section_blocks(
+    section: Section, view: View, level: Level, language: str, numbers: Worked | None = None
+) -> list[list[str]]:
     """The rows of a section, aligned at the equals signs; what is derived apart in `all`."""
     blocks: list[list[str]] = [[]]
     for entry in section.entries:
@@ -47,6 +65,9 @@ def section_blocks(section: Section, view: View, level: Level, language: str) ->
             blocks += [list(_derived(entry, view, language)), []]
         else:
             blocks[-1] += _equality(entry.shown(view), language)
+        if numbers is not None and not isinstance(entry, Fold):
+            beside = lines_beside(numbers, entry.name, numbers.layout(view))
+            blocks[-1] += latex_rows(beside, language)
     return [block for block in blocks if block]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from symbackprop.typeset.latex import latex
+from symbackprop.typeset.number_latex import latex_remark, latex_rows
+from symbackprop.typeset.numbers import Worked, given_lines, sentences, update_lines
 from symbackprop.typeset.page import Fold, Level, Page, Reason, Row, View
 from symbackprop.typeset.page_latex import given_rows, section_blocks
 from symbackprop.typeset.page_text import text_blocks, text_checked
@@ -19,9 +21,16 @@ def markdown_page(page: Page, view: View, level: Level, language: str = "en") ->
     parts: list[str] = []
     if page.given and whole:
         parts += [f"**{phrase('given', language)}**", _fenced(given_rows(page.given, language))]
+    numbers = page.numbers
+    if numbers is not None:
+        parts.append(
+            _fenced(list(latex_rows(given_lines(numbers, numbers.layout(view)), language)))
+        )
     for section in page.sections(level):
         parts.append(f"**{phrase(section.heading, language)}**")
-        parts += map(_fenced, section_blocks(section, view, level, language))
+        parts += map(_fenced, section_blocks(section, view, level, language, numbers))
+    if numbers is not None:
+        parts += _update(numbers, view, language)
     if page.summary and whole:
         parts += [f"**{phrase('summary', language)}**", _summary(page.summary, view, language)]
     if found := page.notes_for(view, level):
@@ -30,6 +39,13 @@ def markdown_page(page: Page, view: View, level: Level, language: str = "en") ->
     if page.checked is not None:
         parts.append(text_checked(page.checked, language))
     return "\n\n".join(parts)
+
+
+def _update(numbers: Worked, view: View, language: str) -> list[str]:
+    """The step that the numbers end with, and what is to be said of them."""
+    rows = list(latex_rows(update_lines(numbers, numbers.layout(view)), language))
+    parts = [f"**{phrase('numbers-update', language)}**", _fenced(rows)] if rows else []
+    return [*parts, *(latex_remark(r, language, "$`", "`$") for r in sentences(numbers))]
 
 
 def _summary(rows: tuple[Row | Fold, ...], view: View, language: str) -> str:

@@ -10,6 +10,16 @@ from symbackprop.typeset.colours import Style, painted
 from symbackprop.typeset.columns import columns
 from symbackprop.typeset.equations import BaseLine
 from symbackprop.typeset.formula import Formula
+from symbackprop.typeset.number_text import text_lines, text_remark
+from symbackprop.typeset.numbers import (
+    Layout,
+    NumberLine,
+    Worked,
+    given_lines,
+    lines_beside,
+    sentences,
+    update_lines,
+)
 from symbackprop.typeset.page import (
     MATRIX_FORM,
     Checked,
@@ -120,9 +130,14 @@ class _Writer:
         whole = self._level != "result"
         if whole and page.given:
             yield [*self._heading("given"), *self._given(page.given)]
+        if page.numbers is not None:
+            numbers = page.numbers
+            yield list(self._numbers(given_lines(numbers, self._layout(numbers)), 2))
         wanted = {entry.name for entry in page.gradients.all_entries()}
         for section in page.sections(self._level):
-            yield [*self._heading(section.heading), *self._section(section, wanted)]
+            yield [*self._heading(section.heading), *self._section(section, wanted, page.numbers)]
+        if page.numbers is not None:
+            yield from self._update(page.numbers)
         if whole and page.summary:
             yield [*self._heading("summary"), *self._summary(page.summary)]
         if found := page.notes_for(self._view, self._level):
@@ -154,7 +169,9 @@ class _Writer:
             rows.append((text(tensor.indexed), self._word("clause").join(kind)))
         return self._table(rows, sentence)
 
-    def _section(self, section: Section, wanted: Collection[str]) -> Iterator[str]:
+    def _section(
+        self, section: Section, wanted: Collection[str], numbers: Worked | None
+    ) -> Iterator[str]:
         for place, entry in enumerate(section.entries):
             if isinstance(entry, Fold):
                 yield from self._fold(entry)
@@ -166,6 +183,23 @@ class _Writer:
                 yield from self._derived(entry, style)
             else:
                 yield from self._equality(entry.shown(self._view), style)
+            if numbers is not None:
+                beside = lines_beside(numbers, entry.name, self._layout(numbers))
+                yield from self._numbers(beside, 4)
+
+    def _layout(self, numbers: Worked) -> Layout:
+        return numbers.layout(self._view, self._width - 8)
+
+    def _numbers(self, lines: Iterable[NumberLine], indent: int) -> Iterator[str]:
+        return text_lines(lines, self._language, self._width, indent)
+
+    def _update(self, numbers: Worked) -> Iterator[list[str]]:
+        """The step that the numbers end with, and what is to be said of them."""
+        step = list(self._numbers(update_lines(numbers, self._layout(numbers)), 2))
+        if step:
+            yield [*self._heading("numbers-update"), *step]
+        for remark in sentences(numbers):
+            yield sentence(text_remark(remark, self._language), self._width)
 
     def _fold(self, fold: Fold) -> list[str]:
         """Which blocks repeat which, in words."""

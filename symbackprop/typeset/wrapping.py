@@ -34,7 +34,7 @@ _SHORT = 30
 # Rows inside parentheses and rows that begin with a factor stand further right.
 _FURTHER = 2
 # A bar of a fraction only in front of parentheses: ∂L/∂z is one symbol.
-_SIGN = re.compile(r" [=<>≤≥≠+−⊙⊘·×] |·|/(?=\()|; |, ")
+_SIGN = re.compile(r" [=≈<>≤≥≠+−⊙⊘·×] |·|/(?=\()|; |, ")
 # What stands before a condition in brackets, rather than before the positions of an element.
 _ALONE = re.compile(f"[ ·/({MARK}]|")
 # What takes more than a quarter of a line before an equals sign is given a line of its own.
@@ -81,7 +81,7 @@ def _words(words: str, room: int) -> Iterator[tuple[str, str]]:
             yield space, word
 
 
-def equation(left: str, right: str, width: int, indent: int = 0) -> list[str]:
+def equation(left: str, right: str, width: int, indent: int = 0, *, sign: str = "=") -> list[str]:
     """``left = right`` in lines; those after the first begin with a sign, under the equals sign.
 
     Parameters
@@ -94,15 +94,17 @@ def equation(left: str, right: str, width: int, indent: int = 0) -> list[str]:
         The columns of a line.
     indent
         Those that stay free on the left.
+    sign
+        The sign between the sides.
     """
     begin = " " * indent
     if not left:
-        return _under_equals(f"{begin}= ", right, width)[1]
-    cost, beside = _under_equals(f"{begin}{left} = ", right, width)
+        return _under_equals(f"{begin}{sign} ", right, width)[1]
+    cost, beside = _under_equals(f"{begin}{left} {sign} ", right, width)
     if len(beside) == 1:
         return beside
     above_cost, above = _rows(left, width, begin, begin)
-    below_cost, below = _under_equals(f"{begin}  = ", right, width)
+    below_cost, below = _under_equals(f"{begin}  {sign} ", right, width)
     far = _LEFT_SHARE * display_width(f"{begin}{left}") > width
     return [*above, *below] if far or above_cost + below_cost < cost else beside
 

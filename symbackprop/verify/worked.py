@@ -27,6 +27,8 @@ from symbackprop.typeset.equations import EquationWriter
 from symbackprop.typeset.figures import DIGITS, KNOWN, OBJECTIVE_DIGITS
 from symbackprop.typeset.formula import Formula, Partial
 from symbackprop.typeset.instances import Numbers, Substitution
+from symbackprop.typeset.matrix_form import batch_sizes
+from symbackprop.typeset.names import Glyph
 from symbackprop.typeset.numbers import (
     Instance,
     Quantity,
@@ -35,6 +37,7 @@ from symbackprop.typeset.numbers import (
     leading_positions,
     shown_positions,
 )
+from symbackprop.typeset.slices import page_slices
 from symbackprop.verify.evaluate import DIGITS as PRECISION
 from symbackprop.verify.evaluate import Decimals, Evaluator, Position, Table
 from symbackprop.verify.exact import extent_of
@@ -55,7 +58,12 @@ _NOTHING = mpmath.mpf("1e-60")
 
 
 def work_out(
-    backward: Backward, point: Point, *, rate: Fraction = RATE, digits: int = DIGITS
+    backward: Backward,
+    point: Point,
+    *,
+    rate: Fraction = RATE,
+    digits: int = DIGITS,
+    names: Mapping[str, Glyph] | None = None,
 ) -> Worked:
     """Put numbers through a derivation.
 
@@ -69,6 +77,8 @@ def work_out(
         The learning rate of the step of gradient descent.
     digits
         How many digits of a number are shown, at least 1.
+    names
+        Symbols that are shown otherwise than their names say; see `typeset.order.Context`.
 
     Raises
     ------
@@ -82,7 +92,7 @@ def work_out(
     """
     _require_numbers(backward)
     with mpmath.workdps(PRECISION):
-        return _Working(backward, point, rate, digits).worked()
+        return _Working(backward, point, rate, digits, names).worked()
 
 
 def easy_point(backward: Backward, sizes: Mapping[str, int] | None = None, seed: int = 0) -> Point:
@@ -155,10 +165,11 @@ def objective_in_turn(
 
 
 def _moves_everything(backward: Backward, forward: Forward) -> bool:
-    """Whether no gradient is 0 throughout."""
+    """Whether every gradient is finite, and none is 0 throughout."""
     derived = Derived(backward, forward)
-    gradients = (derived[equation.name] for equation in backward.gradients.values())
-    return all(any(value != 0 for value in table.values()) for table in gradients)
+    gradients = [derived[equation.name].values() for equation in backward.gradients.values()]
+    finite = all(mpmath.isfinite(value) for values in gradients for value in values)
+    return finite and all(any(value != 0 for value in values) for values in gradients)
 
 
 def _require_numbers(backward: Backward) -> None:
@@ -197,7 +208,14 @@ class _Subject:
 class _Working:
     """One derivation at one point."""
 
-    def __init__(self, backward: Backward, point: Point, rate: Fraction, digits: int) -> None:
+    def __init__(
+        self,
+        backward: Backward,
+        point: Point,
+        rate: Fraction,
+        digits: int,
+        names: Mapping[str, Glyph] | None,
+    ) -> None:
         self._backward = backward
         self._system = backward.system
         self._point = point
@@ -209,9 +227,9 @@ class _Working:
         self._rated = rated
         at_rate = Table((), [((), _precise(rate))])
         self._fields = Derived(backward, self._forward, {rated.name: at_rate})
-        self._writer = EquationWriter(self._tensors, objective=backward.of)
+        self._writer = EquationWriter(self._tensors, objective=backward.of, names=names)
         numbers = Numbers(self._look, point.sizes, digits)
-        self._substitute = Substitution(self._tensors, backward.of, numbers)
+        self._substitute = Substitution(self._writer.context, numbers)
 
     def _check(self) -> None:
         try:
@@ -231,21 +249,25 @@ class _Working:
 
     def worked(self) -> Worked:
         system, backward = self._system, self._backward
-        forward = {e.name: self._tensor(e.name, e) for e in system.equations}
-        gradients = {name: self._tensor(e.name, e) for name, e in backward.gradients.items()}
+        derived = (*backward.adjoints.values(), *backward.gradients.values())
         steps = {name: self._step(e) for name, e in backward.gradients.items()}
         updated = {name: step for name, step in steps.items() if step is not None}
         return Worked(
             sizes={str(symbol): extent for symbol, extent in self._point.sizes.items()},
             given={tensor.name: self._tensor(tensor.name) for tensor in system.given},
-            forward=forward,
-            local={name: self._local(name) for name in forward},
-            backward={name: self._tensor(e.name, e) for name, e in backward.adjoints.items()},
-            gradients=gradients,
+            equations={e.name: self._tensor(e.name, e) for e in (*system.equations, *derived)},
+            local={e.name: self._local(e.name) for e in system.equations},
             updates={name: self._update(name, equation) for name, equation in updated.items()},
             rate=self._tensor(self._rated.name),
             after=self._after(updated) if updated else None,
+            flipped=self._flipped(),
+            digits=self._digits,
         )
+
+    def _flipped(self) -> frozenset[str]:
+        """The tensors that have the batch axis, which the column convention transposes."""
+        batch = batch_sizes(self._backward.tensors, page_slices(self._system))
+        return frozenset(t.name for t in self._tensors.values() if batch & set(t.shape))
 
     # --- quantities ------------------------------------------------------------------
 
@@ -346,9 +368,9 @@ class _Working:
             return Partial(element_formula(above, context), element_formula(below, context))
 
         read = self._function(local.value, local.indices)
-        by = element_name(local.by)
+        name = f"{element_name(local.of)}/{element_name(local.by)}"
         left = written({})
-        return _Subject(by, local.indices, local.value, read, (left,), written, left)
+        return _Subject(name, local.indices, local.value, read, (left,), written, left)
 
     # --- the step --------------------------------------------------------------------
 

@@ -161,19 +161,17 @@ _ERRORS = {
 }
 
 _NUMBERS = {
-    "numbers-values": "Forward values",
-    "numbers-derivatives": "Local derivatives",
-    "numbers-adjoints": "Derivatives of {objective}",
-    "numbers-update": "Update",
+    "numbers-update": "One step of gradient descent",
     "numbers-rate": "learning rate",
-    "numbers-old": "before the step",
-    "numbers-new": "after the step",
-    "numbers-after": "After one step",
-    "numbers-rounded": "values are rounded to {digits} significant digits; nothing is rounded "
-    "before it is shown",
-    "numbers-published": "The article gives {published} for the error after one step. Its own new "
-    "weights give {found}: the published figure comes out when the hidden errors are computed from "
-    "output weights that have been updated already.",
+    "numbers-after": "after the step",
+    "numbers-rounded": "≈ marks numbers that were rounded, to {digits} significant digits at least "
+    "or, in a wide matrix, to fewer; nothing is rounded before it is shown.",
+    "numbers-drawn": "The numbers were drawn at random, with seed {seed}.",
+    "mazur-names": "The article calls the entries of {first}, row by row, w1 to w4 and those of "
+    "{second} w5 to w8; its biases stay as they are.",
+    "mazur-published": "The article gives {published} for the error after one step. Its own new "
+    "weights give {found}; the published figure comes out, as {slipped}, when the derivatives by "
+    "{first} are computed from the entries of {second} that have been updated already.",
 }
 
 _GRAPH = {

@@ -156,17 +156,17 @@ _ERRORS = {
 }
 
 _NUMBERS = {
-    "numbers-values": "前向值",
-    "numbers-derivatives": "局部导数",
-    "numbers-adjoints": "{objective} 的导数",
-    "numbers-update": "参数更新",
+    "numbers-update": "梯度下降一步",
     "numbers-rate": "学习率",
-    "numbers-old": "更新前",
-    "numbers-new": "更新后",
     "numbers-after": "更新一步之后",
-    "numbers-rounded": "显示的数值保留 {digits} 位有效数字；显示之前不作任何舍入",
-    "numbers-published": "原文给出的更新一步后的误差是 {published}，而由原文自己的新权重得到的是 "
-    "{found}：只有在计算隐藏层误差项时误用了已经更新的输出层权重，才会得到原文的数。",
+    "numbers-rounded": "≈ 表示数值经过舍入：至少保留 {digits} 位有效数字（较宽的矩阵中可能更少），"
+    "显示之前不作任何舍入。",
+    "numbers-drawn": "数值为随机抽取，种子为 {seed}。",
+    "mazur-names": "原文把 {first} 的元素按行依次称为 w1 至 w4，把 {second} 的元素称为 w5 至 w8；"
+    "偏置保持不变。",
+    "mazur-published": "原文给出的更新一步后的误差是 {published}，而由原文自己的新权重得到的是 "
+    "{found}；若用已经更新过的 {second} 来计算关于 {first} 的导数，结果是 {slipped}，"
+    "正是原文公布的数值。",
 }
 
 _GRAPH = {
