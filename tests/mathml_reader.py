@@ -23,6 +23,8 @@ _WRITTEN = {
     "le": "≤", "ge": "≥", "ne": "=\u0338", "lVert": "‖", "rVert": "‖", "lfloor": "⌊", "rfloor": "⌋",
     "hat": "^", "bar": "\0", "tilde": "~", "widehat": "^", "overline": "\0", "widetilde": "~",
     "ell": "l", "infty": "∞", "begin{cases}": "", "end{cases}": "",
+    "approx": "≈", "leftarrow": "←", "cdots": "⋯", "vdots": "⋮", "ddots": "⋱",
+    "begin{bmatrix}": "[", "end{bmatrix}": "]",
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eta": "η",
     "theta": "θ", "lambda": "λ", "mu": "μ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ",
     "phi": "φ", "omega": "ω", "Sigma": "Σ", "Delta": "Δ", "Gamma": "Γ",
@@ -66,7 +68,7 @@ def signs_of_latex(latex: str) -> Counter[str]:
         assert name in _WRITTEN or name in _SILENT, name
         return _WRITTEN.get(name, "")
 
-    plain = re.sub(r"\\((?:begin|end)\{cases\}|[A-Za-z]+)", command, plain)
+    plain = re.sub(r"\\((?:begin|end)\{\w+\}|[A-Za-z]+)", command, plain)
     return _counted(plain.replace("-", "−").replace("'", "′").replace("\\", ""))
 
 

@@ -99,6 +99,14 @@ KINDS: dict[type, tuple[Formula, str]] = {
         "<mtd><mrow><mi>n</mi><mo>&lt;</mo><mi>j</mi></mrow></mtd></mtr>"
         f"<mtr><mtd><mi>y</mi></mtd><mtd>{OTHERWISE}</mtd></mtr></mtable></mrow>",
     ),
+    tree.Figure: (tree.Figure("0.3775"), "<mn>0.3775</mn>"),
+    tree.Dots: (tree.Dots("down"), "<mo>⋮</mo>"),
+    tree.Table: (
+        tree.Table(((one, two), (x, tree.Dots()))),
+        '<mrow><mo>[</mo><mtable class="numbers">'
+        "<mtr><mtd><mn>1</mn></mtd><mtd><mn>2</mn></mtd></mtr>"
+        "<mtr><mtd><mi>x</mi></mtd><mtd><mo>⋯</mo></mtd></mtr></mtable><mo>]</mo></mrow>",
+    ),
     tree.Marked: (tree.Marked(x), '<mrow class="changed"><mi>x</mi></mrow>'),
 }
 
@@ -121,6 +129,13 @@ def check(formula: Formula) -> None:
 
 
 MORE: list[Formula] = [
+    tree.Figure("1.5", -7),
+    tree.Figure("1", 12),
+    tree.Figure("∞"),
+    tree.Dots("both"),
+    tree.Transposed(tree.Table(((one, tree.Total(((True, two),))),))),
+    tree.Relation(x, "~", two),
+    tree.Relation(x, "<-", tree.Total(((False, x), (True, y)))),
     Number(sp.Rational(3, 200000)),
     Number(sp.Rational(1, 100000)),
     tree.Partial(tree.Partial(x, y), tree.Partial(x, z)),

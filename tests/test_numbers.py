@@ -26,6 +26,7 @@ from symbackprop.errors import DataError, EquationError, OptionError
 from symbackprop.interop.examples import EXAMPLES, example
 from symbackprop.language import Domain, Role, element_name, size_of
 from symbackprop.typeset import text_expression
+from symbackprop.typeset.columns import display_width
 from symbackprop.typeset.compose import Composer
 from symbackprop.typeset.figures import figure, is_exact
 from symbackprop.typeset.formula import (
@@ -160,6 +161,15 @@ def test_pages(golden: Callable[[str, str], None], write: Any, level: str) -> No
         suffix = {"text_page": "txt", "latex_page": "tex", "markdown_page": "md"}[write.__name__]
         golden(f"numbers/mazur.{suffix}", written)
     assert written.count("0.561370121") >= 1
+
+
+def test_chinese_says_the_same_numbers(mazur_page: str) -> None:
+    backward, _, worked = mazur()
+    page = Composer(backward, ("row",)).page(numbers=worked, folded=False)
+    chinese = text_page(page, "row", "key", "zh")
+    assert "梯度下降一步" in chinese
+    assert all(display_width(line) <= 80 for line in chinese.split("\n"))
+    assert re.findall(r"[\d.]{4,}", chinese) == re.findall(r"[\d.]{4,}", mazur_page)
 
 
 def test_examples_have_numbers_for_every_tensor() -> None:

@@ -16,8 +16,10 @@ from symbackprop.typeset.formula import (
     Bracket,
     Call,
     Cases,
+    Dots,
     Element,
     Entrywise,
+    Figure,
     Formula,
     Fraction,
     Group,
@@ -31,6 +33,7 @@ from symbackprop.typeset.formula import (
     Reduction,
     Relation,
     Root,
+    Table,
     Total,
     Transposed,
     Tuple,
@@ -40,7 +43,10 @@ from symbackprop.typeset.latex import decimal_parts, latex, position, raised, ru
 from symbackprop.typeset.mathml_symbols import row, scripted, symbol
 from symbackprop.typeset.names import Glyph
 
-_SIGNS = {">": "&gt;", ">=": "≥", "<": "&lt;", "<=": "≤", "=": "=", "!=": "≠"}
+_SIGNS = {
+    ">": "&gt;", ">=": "≥", "<": "&lt;", "<=": "≤", "=": "=", "!=": "≠", "~": "≈", "<-": "←",
+}  # fmt: skip
+_DOTS = {"across": "⋯", "down": "⋮", "both": "⋱"}
 _TIMES, _APPLY, _COMMA = "<mo>\u2062</mo>", "<mo>\u2061</mo>", "<mo>\u2063</mo>"
 _APPLY_BARE = '<mo rspace="0.17em">\u2061</mo>'  # a thin space before log's argument
 _MINUS = "<mo>−</mo>"
@@ -67,12 +73,36 @@ def mathml(formula: Formula) -> str:
 
 @mathml.register
 def _(formula: Number) -> str:
-    digits, power = decimal_parts(formula.value)
+    return _scaled(*decimal_parts(formula.value))
+
+
+def _scaled(digits: str, power: int) -> str:
+    """Digits times a power of ten."""
     if not power:
         return f"<mn>{digits}</mn>"
-    exponent = f"<mrow>{_MINUS}<mn>{-power}</mn></mrow>"
+    size = f"<mn>{abs(power)}</mn>"
+    exponent = f"<mrow>{_MINUS}{size}</mrow>" if power < 0 else size
     tens = f"<msup><mn>10</mn>{exponent}</msup>"
     return tens if digits == "1" else f"<mrow><mn>{digits}</mn><mo>⋅</mo>{tens}</mrow>"
+
+
+@mathml.register
+def _(formula: Figure) -> str:
+    return _scaled(formula.digits, formula.power)
+
+
+@mathml.register
+def _(formula: Dots) -> str:
+    return f"<mo>{_DOTS[formula.direction]}</mo>"
+
+
+@mathml.register
+def _(formula: Table) -> str:
+    rows = "".join(
+        f"<mtr>{''.join(f'<mtd>{mathml(cell)}</mtd>' for cell in cells)}</mtr>"
+        for cells in formula.rows
+    )
+    return f'<mrow><mo>[</mo><mtable class="numbers">{rows}</mtable><mo>]</mo></mrow>'
 
 
 @mathml.register
