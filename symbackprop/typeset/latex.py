@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Context as Precision
 from decimal import Decimal
 from functools import singledispatch
@@ -34,6 +35,7 @@ from symbackprop.typeset.formula import (
     Total,
     Transposed,
     Tuple,
+    unmarked,
 )
 from symbackprop.typeset.names import Glyph
 
@@ -43,6 +45,7 @@ SIGNS = {
 }  # fmt: skip
 _DOTS = {"across": r"\cdots", "down": r"\vdots", "both": r"\ddots"}
 _SMALL = Decimal("0.0001")
+_MARK = r"\changed{"
 
 
 @singledispatch
@@ -90,7 +93,7 @@ def _(formula: Table) -> str:
 
 @latex.register
 def _(formula: Element) -> str:
-    return formula.glyph.latex(joined([position(place) for place in formula.positions]))
+    return formula.glyph.latex(joined(formula.positions))
 
 
 def position(formula: Formula) -> str:
@@ -98,14 +101,14 @@ def position(formula: Formula) -> str:
     return latex(formula).replace(" + ", "+").replace(" - ", "-")
 
 
-def joined(positions: list[str]) -> str:
-    """Subscripts side by side, with commas unless each is one letter (and primes)."""
-    return ("" if run_together(positions) else r",\,").join(positions)
+def joined(positions: Sequence[Formula]) -> str:
+    """Positions side by side, with commas unless each is one letter (and primes)."""
+    return ("" if run_together(positions) else r",\,").join(map(position, positions))
 
 
-def run_together(positions: list[str]) -> bool:
-    """Whether written subscripts need no commas between them."""
-    bare = [place.rstrip("'") for place in positions]
+def run_together(positions: Sequence[Formula]) -> bool:
+    """Whether positions need no commas between them."""
+    bare = [position(unmarked(place)).rstrip("'") for place in positions]
     return all(len(place) == 1 and place.isalpha() for place in bare)
 
 
@@ -127,10 +130,13 @@ def _(formula: Product) -> str:
         return "".join(map(latex, formula.factors))
     for factor in formula.factors[1:]:
         following = latex(factor)
-        # Two numbers side by side would read as one.
-        between = r" \cdot " if following[0].isdigit() else " "
-        written += between + following
+        written += (r" \cdot " if needs_dot(following) else " ") + following
     return written
+
+
+def needs_dot(written: str) -> bool:
+    """Whether a written factor begins with a number: two side by side would read as one."""
+    return written.removeprefix(_MARK)[0].isdigit()
 
 
 @latex.register
@@ -165,7 +171,8 @@ def _(formula: Power) -> str:
 
 def raised(formula: Formula) -> bool:
     """Whether a base has a superscript of its own."""
-    return isinstance(formula, Element) and formula.glyph.raised
+    base = unmarked(formula)
+    return isinstance(base, Element) and base.glyph.raised
 
 
 @latex.register
@@ -255,4 +262,4 @@ def _(formula: Cases) -> str:
 
 @latex.register
 def _(formula: Marked) -> str:
-    return rf"\changed{{{latex(formula.body)}}}"
+    return f"{_MARK}{latex(formula.body)}}}"

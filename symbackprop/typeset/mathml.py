@@ -37,9 +37,8 @@ from symbackprop.typeset.formula import (
     Total,
     Transposed,
     Tuple,
-    unmarked,
 )
-from symbackprop.typeset.latex import decimal_parts, latex, position, raised, run_together
+from symbackprop.typeset.latex import decimal_parts, latex, needs_dot, raised, run_together
 from symbackprop.typeset.mathml_symbols import row, scripted, symbol
 from symbackprop.typeset.names import Glyph
 
@@ -125,7 +124,7 @@ def _one(script: str) -> list[str]:
 def _positions(positions: Sequence[Formula]) -> list[str]:
     """Positions, those of one letter each in one row, with invisible commas."""
     places = [_close(mathml(place)) for place in positions]
-    if len(places) > 1 and run_together([position(unmarked(place)) for place in positions]):
+    if len(places) > 1 and run_together(positions):
         return [row(_between(places, _COMMA))]
     return places
 
@@ -181,8 +180,7 @@ def _(formula: Product) -> str:
     first, *others = formula.factors
     parts = [mathml(first)]
     for factor in others:
-        # Two numbers side by side would read as one.
-        parts.append("<mo>⋅</mo>" if latex(unmarked(factor))[0].isdigit() else _TIMES)
+        parts.append("<mo>⋅</mo>" if needs_dot(latex(factor)) else _TIMES)
         parts.append(mathml(factor))
     return row(parts)
 
