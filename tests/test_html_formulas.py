@@ -13,8 +13,8 @@ from test_mathml import KINDS, MORE, formulas
 
 from symbackprop.calculus import derive_backward
 from symbackprop.typeset.formula import Fraction, Group, Reduction
+from symbackprop.typeset.html_document import document
 from symbackprop.typeset.mathml import math
-from symbackprop.typeset.page_html import document
 
 WIDTH = 360
 

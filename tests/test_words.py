@@ -16,7 +16,7 @@ from symbackprop.typeset import LANGUAGES, WORDS, phrase, text_derivation
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted([*(ROOT / "symbackprop").rglob("*.py"), *(ROOT / "cli").rglob("*.py")])
 #: Latin words that a Chinese page has too.
-INTERNATIONAL = {"argmax", "LaTeX", "Home", "symbackprop", "symbp", "debug"}
+INTERNATIONAL = {"argmax", "LaTeX", "Esc", "symbackprop", "symbp", "debug"}
 
 each_language = pytest.mark.parametrize("language", LANGUAGES)
 

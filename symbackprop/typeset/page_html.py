@@ -1,68 +1,49 @@
 """A page in HTML: one file that needs no network, and no JavaScript to be read.
 
-Formulas are MathML; the font, the style and the script come from the folder ``pages`` and
-are written into the file.
+It holds every language, notation and level of detail: attributes of its root say which are
+shown, the style hides the others, and the script lets a reader choose.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
-from functools import cache
-from html import escape
-from pathlib import Path
-
-_FOLDER = Path(__file__).parent / "pages"
-
-# Nothing may be loaded from anywhere: the browser itself sees to it.
-_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "style-src 'unsafe-inline'",
-        "script-src 'unsafe-inline'",
-        "font-src data:",
-    )
-)
+from symbackprop.typeset.html_controls import THEMES, controls, skip_link, stepper
+from symbackprop.typeset.html_document import document
+from symbackprop.typeset.html_sections import SectionsWriter
+from symbackprop.typeset.html_words import language_style, tag
+from symbackprop.typeset.page import Level, Page, View, require_level
+from symbackprop.typeset.text import text
+from symbackprop.typeset.words import phrase
 
 
-def document(title: str, body: str, language: str = "en") -> str:
-    """A whole HTML file.
+def html_page(page: Page, view: View, level: Level, language: str = "en") -> str:
+    """A page as an HTML file.
 
     Parameters
     ----------
-    title
-        Plain text.
-    body
-        HTML.
-    language
-        The language of what is shown first.
+    page
+        What `Composer` laid out.
+    view, level, language
+        What is shown first; a reader can choose among the page's notations, the levels and
+        the languages of `words.WORDS`.
+
+    Raises
+    ------
+    OptionError
+        On an unknown level of detail.
+    UnknownNameError
+        On an unknown language.
     """
-    return f"""<!DOCTYPE html>
-<html lang="{escape(language)}">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
-<style>
-{_font()}
-{_text("page.css")}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
-
-
-@cache
-def _text(name: str) -> str:
-    return (_FOLDER / name).read_text("utf-8")
-
-
-@cache
-def _font() -> str:
-    data = b64encode((_FOLDER / "fonts" / "stix-two-math.woff2").read_bytes()).decode()
-    return (
-        '@font-face { font-family: "STIX Two Math"; '
-        f'src: url("data:font/woff2;base64,{data}") format("woff2"); }}'
-    )
+    require_level(level)
+    title = phrase("title", language).format(objective=text(page.objective))
+    views = tuple(dict.fromkeys((*page.views, view)))
+    writer = SectionsWriter(page, views, opened=level == "all")
+    sections = "\n".join(writer.sections())
+    body = f"""{skip_link()}
+{controls(views, view, level, language)}
+<main id="derivation" tabindex="-1">
+{writer.headline()}
+{sections}
+</main>
+{stepper()}"""
+    state = {"notation": view, "level": level, "theme": THEMES[0]}
+    return document(title, body, tag(language), state, language_style())

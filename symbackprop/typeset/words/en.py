@@ -69,6 +69,7 @@ _PAGE = {
     "comma": ", ",
     "clause": ", ",
     "colon": ": ",
+    "otherwise": "otherwise",
     "base": "with",
     # headings
     "title": "The gradients of {objective}, step by step",
@@ -130,11 +131,11 @@ _NOTES = {
 }
 
 _CONTROLS = {
+    "control-skip": "skip to the derivation",
     "control-previous": "previous step",
     "control-next": "next step",
-    "control-first": "first step",
     "control-position": "step {number} of {count}",
-    "control-keys": "keys: ← previous step, → next step, Home first step",
+    "control-keys": "keys: ← or k previous step, → or j next step, Esc none",
     "control-level": "level of detail",
     "level-result": "result",
     "level-key": "key steps",

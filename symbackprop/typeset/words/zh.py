@@ -67,6 +67,7 @@ _PAGE = {
     "comma": "、",
     "clause": "，",
     "colon": "：",
+    "otherwise": "其他",
     "base": "其中",
     # headings
     "title": "{objective} 的梯度：逐步推导",
@@ -125,11 +126,11 @@ _NOTES = {
 }
 
 _CONTROLS = {
+    "control-skip": "跳到推导",
     "control-previous": "上一步",
     "control-next": "下一步",
-    "control-first": "第一步",
     "control-position": "第 {number} 步，共 {count} 步",
-    "control-keys": "按键：← 上一步，→ 下一步，Home 第一步",
+    "control-keys": "按键：← 或 k 上一步，→ 或 j 下一步，Esc 取消",
     "control-level": "详细程度",
     "level-result": "只看结果",
     "level-key": "关键步骤",
