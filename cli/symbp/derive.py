@@ -15,6 +15,8 @@ from symbackprop.explanation import explained
 from symbackprop.typeset import (
     FORMATS,
     LEVELS,
+    SWITCHED,
+    VIEWS,
     Convention,
     Level,
     Notation,
@@ -139,7 +141,8 @@ def _written(request: Request) -> str:
         data = json_derivation(backward, request.convention, request.language)
         return json.dumps(data, indent=2, ensure_ascii=False)
     view = view_of(request.notation, request.convention)
-    page = explained(backward, (view,), request.names, title=request.model)
+    views = VIEWS if request.style in SWITCHED else (view,)
+    page = explained(backward, views, request.names, title=request.model)
     if request.style == "text":
         on = screen(request.output)
         return text_page(

@@ -16,7 +16,7 @@ from symbackprop.typeset.equations import (
     text_equation,
     text_expression,
 )
-from symbackprop.typeset.formats import FORMATS
+from symbackprop.typeset.formats import FORMATS, SWITCHED
 from symbackprop.typeset.graph import Graph, graph_of, written_equations
 from symbackprop.typeset.matrix_form import Convention, matrix_form
 from symbackprop.typeset.mermaid import mermaid_graph
@@ -32,6 +32,7 @@ __all__ = [
     "JSON_SCHEMA",
     "LANGUAGES",
     "LEVELS",
+    "SWITCHED",
     "VIEWS",
     "WIDTH",
     "WORDS",

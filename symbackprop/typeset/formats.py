@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from symbackprop.typeset.page import Level, Page, View
+from symbackprop.typeset.page_html import html_page
 from symbackprop.typeset.page_latex import latex_page
 from symbackprop.typeset.page_markdown import markdown_page
 from symbackprop.typeset.page_text import text_page
@@ -17,4 +18,8 @@ FORMATS: Mapping[str, PageFormat] = {
     "text": text_page,
     "latex": latex_page,
     "markdown": markdown_page,
+    "html": html_page,
 }
+
+#: Those in which a reader can choose among the page's notations.
+SWITCHED: frozenset[str] = frozenset({"html"})

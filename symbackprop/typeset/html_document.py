@@ -66,11 +66,14 @@ def document(
 </head>
 <body>
 {body}
-<script>
-{_text("page.js")}</script>
 </body>
 </html>
 """
+
+
+def script() -> str:
+    """What lets a reader choose, and go through the page step by step."""
+    return f"<script>\n{_text('page.js')}</script>"
 
 
 @cache

@@ -7,7 +7,7 @@ shown, the style hides the others, and the script lets a reader choose.
 from __future__ import annotations
 
 from symbackprop.typeset.html_controls import THEMES, controls, skip_link, stepper
-from symbackprop.typeset.html_document import document
+from symbackprop.typeset.html_document import document, script
 from symbackprop.typeset.html_sections import SectionsWriter
 from symbackprop.typeset.html_words import language_style, tag
 from symbackprop.typeset.page import Level, Page, View, require_level
@@ -44,6 +44,7 @@ def html_page(page: Page, view: View, level: Level, language: str = "en") -> str
 {writer.headline()}
 {sections}
 </main>
-{stepper()}"""
+{stepper()}
+{script()}"""
     state = {"notation": view, "level": level, "theme": THEMES[0]}
     return document(title, body, tag(language), state, language_style())
