@@ -113,7 +113,7 @@ def test_pages_load_nothing_and_fit_into_the_window(browser, files, width) -> No
 def test_a_page_opens_as_it_was_asked_for(browser, files) -> None:
     browser.open(files["recurrent"])
     assert browser.run("return document.documentElement.lang") == "zh-CN"
-    assert texts(browser, "h2")[:3] == ["已知", "记号", "前向传播"]
+    assert texts(browser, "h2")[:3] == ["已知", "记号", "计算图"]
     assert count(browser, ".move .after") > 10
     assert "每列一个样本" in texts(browser, "#notation")[0]
     browser.open(files["deep"])
@@ -166,7 +166,7 @@ def test_the_level_of_detail_is_switched(browser, files) -> None:
         choose(browser, "level", level)
         found[level] = count(browser, ".entry"), count(browser, ".move")
     assert found == {"result": (3, 0), "key": (7, 0), "all": (7, 17)}
-    assert count(browser, "#given, #summary") == 2
+    assert count(browser, "#given, #graph, #summary") == 3
 
 
 def test_the_theme_is_the_systems_until_it_is_chosen(browser, files) -> None:
@@ -215,6 +215,19 @@ def test_at_full_detail_every_rule_is_a_step(browser, files) -> None:
     assert current(browser) == ""
 
 
+def test_the_node_of_the_current_step_is_lit_and_in_view(browser, files) -> None:
+    browser.open(files["softmax"], height=500)
+    for name, keys in (("z", "j"), ("dz", "jjjj")):
+        browser.press(*keys)
+        assert browser.run(f"{VISIBLE} return seen.map(e => e.dataset.name)", ".node.lit") == [name]
+        inside = """
+          const node = document.querySelector('[lang="en"] .node.lit').getBoundingClientRect();
+          const box = document.querySelector('#graph .scroll').getBoundingClientRect();
+          return box.top <= node.top && node.bottom <= box.bottom;"""
+        assert browser.run(inside)
+    assert count(browser, '.edge.lit[data-from="dp"][data-to="dz"]') == 1
+
+
 def test_a_reader_with_keys_alone_reaches_everything(browser, files) -> None:
     browser.open(files["softmax"])
     focused = "const at = document.activeElement; return at.classList[0] || at.name || at.localName"
@@ -258,6 +271,17 @@ def test_a_derivative_is_one_symbol(browser, files) -> None:
     ActionChains(browser.driver).move_to_element(below).perform()
     assert "dz" in lit(browser)
     assert "p" in texts(browser, ".card")[0]
+
+
+def test_a_node_pointed_at_lights_its_symbol(browser, files) -> None:
+    browser.open(files["softmax"])
+    (node,) = (
+        node
+        for node in browser.driver.find_elements(By.CSS_SELECTOR, "#graph .node[data-name=W]")
+        if node.is_displayed()
+    )
+    ActionChains(browser.driver).move_to_element(node).perform()
+    assert count(browser, "#forward [data-name=W].lit") == 2
 
 
 def test_a_symbol_tapped_or_focused_stays_lit(browser, files) -> None:

@@ -13,6 +13,7 @@ from symbackprop.typeset.costs import cost_formula, multiplications
 from symbackprop.typeset.equations import EquationWriter, Notation
 from symbackprop.typeset.folds import Folder
 from symbackprop.typeset.formula import Formula, Group, Relation, Total
+from symbackprop.typeset.graph import graph_of
 from symbackprop.typeset.matrix_form import Convention
 from symbackprop.typeset.names import Glyph
 from symbackprop.typeset.notes import notes
@@ -59,6 +60,7 @@ class Composer:
         names: Mapping[str, Glyph] | None = None,
     ) -> None:
         self.backward = backward
+        self._names = names
         slices = page_slices(backward.system)
         self.writers: dict[View, EquationWriter] = {
             view: EquationWriter(
@@ -119,6 +121,7 @@ class Composer:
             gradients,
             told[1],
             notes(backward, {v: self.writers[v] for v in self.views}, results, others),
+            graph_of(backward, self._names),
             checked,
             numbers,
         )

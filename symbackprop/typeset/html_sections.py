@@ -11,6 +11,7 @@ from symbackprop.typeset.html_formulas import FormulaWriter, anchor, reference
 from symbackprop.typeset.html_words import in_each, words
 from symbackprop.typeset.page import Entry, Fold, Given, Note, Page, Row, Section, View
 from symbackprop.typeset.page_text import text_checked
+from symbackprop.typeset.svg import svg_part
 
 _COLUMNS = ("forward-equation", "gradient", "shape", "cost")
 
@@ -40,6 +41,7 @@ class SectionsWriter:
         if page.given:
             yield _section("given", self._given(), whole=True)
         yield _section("notation", self._notation())
+        yield _section("graph", self._graph(), whole=True)
         for section in (page.forward, page.backward, page.gradients):
             if section.entries:
                 yield self._section(section)
@@ -93,18 +95,20 @@ class SectionsWriter:
         classes = " ".join(["form", *shown, *["whole"] * (not note.result)])
         return f'<li class="{classes}">{self._equations.reason(note.reason)}</li>'
 
+    # --- the graph ------------------------------------------------------------------------
+
+    def _graph(self) -> str:
+        picture = in_each(lambda lang: svg_part(self._page.graph, lang, prefix=f"graph-{lang}"))
+        return _scrolled(picture, "graph")
+
     # --- the summary ----------------------------------------------------------------------
 
     def _summary(self) -> str:
         head = "".join(f'<th scope="col">{words(key)}</th>' for key in _COLUMNS)
         groups = groupby(self._page.summary, key=_group)
         rows = "".join(self._rows(list(alike)) for _, alike in groups)
-        # What is too wide scrolls in its own box, also by keys.
-        return (
-            '<div class="scroll" role="region" aria-labelledby="summary-heading" tabindex="0">\n'
-            f"<table>\n<thead>\n<tr>{head}</tr>\n</thead>\n"
-            f"<tbody>\n{rows}</tbody>\n</table>\n</div>"
-        )
+        top = f"<thead>\n<tr>{head}</tr>\n</thead>"
+        return _scrolled(f"<table>\n{top}\n<tbody>\n{rows}</tbody>\n</table>", "summary")
 
     def _rows(self, rows: Sequence[Row | Fold]) -> str:
         """The rows of one forward equation, which stands in the first."""
@@ -141,6 +145,12 @@ def _said(fold: Fold) -> str:
 
 def _group(row: Row | Fold) -> int:
     return id(row if isinstance(row, Fold) else row.forward)
+
+
+def _scrolled(body: str, name: str) -> str:
+    """What is too large for the window, in a box that scrolls, also by keys."""
+    box = f'<div class="scroll" role="region" aria-labelledby="{name}-heading" tabindex="0">'
+    return f"{box}\n{body}\n</div>"
 
 
 def _section(key: str, body: str, *, heading: str = "", whole: bool = False) -> str:

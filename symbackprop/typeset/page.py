@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 from symbackprop.errors import OptionError
 from symbackprop.typeset.equations import BaseLine
 from symbackprop.typeset.formula import Formula
+from symbackprop.typeset.graph import Graph
 from symbackprop.typeset.numbers import Worked
 
 #: How equations are written: in indices, or as matrices with one example a row or a column.
@@ -238,6 +239,8 @@ class Page:
         The letter of what is differentiated.
     views
         The notations the equations are written in.
+    graph
+        What reads what, and how derivatives flow back.
     numbers
         What came out when numbers were put through, if they were.
     """
@@ -251,6 +254,7 @@ class Page:
     gradients: Section
     summary: tuple[Row | Fold, ...]
     notes: tuple[Note, ...]
+    graph: Graph
     checked: Checked | None = None
     numbers: Worked | None = None
 

@@ -11,6 +11,7 @@ from symbackprop.typeset.html_document import document, script
 from symbackprop.typeset.html_sections import SectionsWriter
 from symbackprop.typeset.html_words import language_style, tag
 from symbackprop.typeset.page import Level, Page, View, require_level
+from symbackprop.typeset.svg_style import PAGE_STYLE
 from symbackprop.typeset.text import text
 from symbackprop.typeset.words import phrase
 
@@ -47,4 +48,4 @@ def html_page(page: Page, view: View, level: Level, language: str = "en") -> str
 {stepper()}
 {script()}"""
     state = {"notation": view, "level": level, "theme": THEMES[0]}
-    return document(title, body, tag(language), state, language_style())
+    return document(title, body, tag(language), state, language_style() + PAGE_STYLE)

@@ -72,6 +72,11 @@ def svg_graph(
     return _Writer(graph, language, equations or {}, prefix, laid_out(graph, room)).svg()
 
 
+def svg_part(graph: Graph, language: str, *, prefix: str, room: float = WIDTH) -> str:
+    """The same picture for a page that has `svg_style.PAGE_STYLE`, and tooltips of its own."""
+    return _Writer(graph, language, {}, prefix, laid_out(graph, room), alone=False).svg()
+
+
 @dataclass(frozen=True)
 class _Writer:
     graph: Graph
@@ -79,6 +84,7 @@ class _Writer:
     equations: Mapping[str, str]
     prefix: str
     layout: Layout
+    alone: bool = True
 
     def svg(self) -> str:
         legend = list(self._legend())
@@ -91,7 +97,7 @@ class _Writer:
             f"aria-labelledby={ids[0][:-1]} {ids[1][1:]}>",
             f"<title id={ids[0]}>{_text(self._title())}</title>",
             f"<desc id={ids[1]}>{_text(self._description())}</desc>",
-            f"<style>{STYLE}</style>",
+            *[f"<style>{STYLE}</style>"] * self.alone,
             f'<rect class="ground" width="{_n(wide)}" height="{_n(high)}"/>',
             *self._headings(),
             *(self._edge(path) for path in self.layout.paths),
@@ -149,7 +155,7 @@ class _Writer:
     def _node(self, box: Box) -> str:
         node = box.node
         names = f"data-name={_attribute(node.name)} data-subject={_attribute(node.subject)}"
-        title = f"<title>{_text(self._tooltip(node))}</title>"
+        title = f"<title>{_text(self._tooltip(node))}</title>" * self.alone
         shape = box.label.shape or ("= 1" if node.kind == "seed" else "")
         return (
             f'<g class="{_node_classes(node.kind, box.small)}" {names}>{title}'

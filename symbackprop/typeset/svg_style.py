@@ -1,7 +1,7 @@
 """How graphs look: shapes and dashes tell kinds apart, colours only help.
 
 Every rule is for what is inside ``.symbp-graph``, so that a page can hold several graphs,
-and can override them; `DARK` is for pages that choose light or dark themselves.
+and can override them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ sans-serif;font-size:13px}
 .symbp-graph .lit .head{fill:#b0005a}
 """
 
-DARK = """
+_DARK = """
 .symbp-graph text{fill:#e8ebf1}
 .symbp-graph .shape,.symbp-graph .step{fill:#b4bdcb}
 .symbp-graph .ground{fill:#14171d}
@@ -57,4 +57,11 @@ DARK = """
 """
 
 #: Light, or dark where the reader prefers it; always light on paper.
-STYLE = f"{_BASE}@media screen and (prefers-color-scheme:dark){{{DARK}}}\n"
+STYLE = f"{_BASE}@media screen and (prefers-color-scheme:dark){{{_DARK}}}\n"
+
+#: The same for a page whose root says in ``data-theme`` when it is not as the reader prefers.
+PAGE_STYLE = f"""{_BASE}@media screen{{
+@media (prefers-color-scheme:dark){{:root:not([data-theme="light"]){{{_DARK}}}}}
+:root[data-theme="dark"]{{{_DARK}}}
+}}
+"""

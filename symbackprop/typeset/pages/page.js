@@ -95,10 +95,21 @@
       for (const symbol of same) symbol.classList.add("lit");
       definition(name)?.classList.add("lit");
     } else if (step) {
-      const own = one(".number", step)?.dataset.name;
-      for (const node of found(`.node[data-name="${CSS.escape(own)}"]`)) node.classList.add("lit");
+      const own = CSS.escape(one(".number", step)?.dataset.name);
+      const parts = found(`.node[data-name="${own}"], .edge[data-to="${own}"]`).filter(visible);
+      for (const part of parts) part.classList.add("lit");
+      center(parts.find((part) => part.matches(".node")));
     }
     showCard(name);
+  }
+
+  // The node of the current step is brought into view, the page stays where it is.
+  function center(node) {
+    if (!node) return;
+    const box = node.closest(".scroll");
+    const [inside, around] = [node, box].map((element) => element.getBoundingClientRect());
+    box.scrollTop += (inside.top + inside.bottom - around.top - around.bottom) / 2;
+    box.scrollLeft += (inside.left + inside.right - around.left - around.right) / 2;
   }
 
   const definition = (name) =>
