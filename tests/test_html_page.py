@@ -159,6 +159,19 @@ def test_every_equation_is_shown_once_in_each_notation(browser, files, view) -> 
     assert said == [view]
 
 
+def test_shapes_are_those_of_the_notation(browser, files) -> None:
+    browser.open(files["softmax"])
+    shapes = {}
+    for view in VIEWS:
+        choose(browser, "notation", view)
+        shapes[view] = [
+            "".join(texts(browser, f"{place} math")).replace(" ", "")
+            for place in ("#t-x", "#t-W", "#t-dz > .aside")
+        ]
+    assert shapes["index"] == shapes["row"] == ["x∈RN×D", "W∈RE×D", "∈RN×E"]
+    assert shapes["column"] == ["x∈RD×N", "W∈RE×D", "∈RE×N"]
+
+
 def test_the_level_of_detail_is_switched(browser, files) -> None:
     browser.open(files["softmax"])
     found = {}

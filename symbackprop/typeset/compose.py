@@ -195,17 +195,24 @@ class Composer:
             tensor.name,
             symbol_formula(tensor, context),
             element_formula(tensor.element, context),
-            self._shape(tensor, context),
+            self._sizes(tensor.shape, context),
             "label" if tensor.domain is Domain.LABEL else str(tensor.role),
             last,
+            self._turned(tensor, context),
         )
 
-    def _shape(self, tensor: Tensor, context: Context) -> tuple[Formula, ...]:
-        """The sizes of a tensor's axes; sums among several in parentheses."""
-        sizes = tuple(arrange(extent, context) for extent in tensor.shape)
+    def _sizes(self, shape: Sequence[sp.Expr], context: Context) -> tuple[Formula, ...]:
+        """The sizes of axes; sums among several in parentheses."""
+        sizes = tuple(arrange(extent, context) for extent in shape)
         if len(sizes) == 1:
             return sizes
         return tuple(Group(size) if isinstance(size, Total) else size for size in sizes)
+
+    def _turned(self, tensor: Tensor, context: Context) -> tuple[Formula, ...]:
+        """The same of a tensor with one example a column; empty if it looks no different."""
+        writer = self.writers.get("column")
+        shape = tensor.shape if writer is None else writer.shape(tensor)
+        return () if shape == tensor.shape else self._sizes(shape, context)
 
     def _context(self, lhs: sp.Expr) -> Context:
         places = lhs.indices if isinstance(lhs, sp.Indexed) else ()
@@ -269,11 +276,13 @@ class Composer:
             subjects = [entry.subject, *given]
             rows = [by_subject[name] for name in subjects if name in by_subject]
             if not rows:
-                yield Row(entry, None, self._shape_of(entry.name), None)
+                yield self._row(entry, None, None)
             for row in rows:
                 cost = cost_formula(multiplications(equations[row.name]), sizes, self.context)
-                yield Row(entry, row, self._shape_of(row.name), cost)
+                yield self._row(entry, row, cost)
 
-    def _shape_of(self, name: str) -> tuple[Formula, ...]:
-        tensor = self.backward.tensors[name]
-        return self._shape(tensor, self._context(tensor.element))
+    def _row(self, forward: Entry, gradient: Entry | None, cost: Formula | None) -> Row:
+        tensor = self.backward.tensors[(gradient or forward).name]
+        context = self._context(tensor.element)
+        shape, turned = self._sizes(tensor.shape, context), self._turned(tensor, context)
+        return Row(forward, gradient, shape, cost, turned)

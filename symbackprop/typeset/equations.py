@@ -220,6 +220,10 @@ class EquationWriter:
             self._forms[equation] = form_of(equation, self.context, self._layout(equation))
         return self._forms[equation]
 
+    def shape(self, tensor: Tensor) -> tuple[sp.Expr, ...]:
+        """A tensor's shape, rows before columns as this page shows them."""
+        return tensor.shape if self._page is None else self._page.shown(tensor.shape)
+
     def _layout(self, equation: Equation) -> Layout:
         """How the axes of an equation's tensors are shown."""
         if self._page is not None:

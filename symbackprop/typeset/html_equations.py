@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 
 from symbackprop.typeset.changes import marked
 from symbackprop.typeset.formula import Formula
-from symbackprop.typeset.html_formulas import FormulaWriter, anchor, reference, source
+from symbackprop.typeset.html_formulas import FormulaWriter, Shape, anchor, reference, source
 from symbackprop.typeset.html_words import filled, in_each, listed, words
 from symbackprop.typeset.page import MATRIX_FORM, Entry, Equality, Fold, Move, Page, Reason, View
 
@@ -70,6 +70,16 @@ class EquationsWriter:
         for views, shown in found:
             yield " ".join(views), shown
 
+    def shape(self, entry: Entry, write: Callable[[Sequence[Formula]], str]) -> str:
+        """What is written of the shape of an equation's left side; nothing if it is unknown."""
+        found = self._shapes.get(entry.name)
+        if found is None:
+            return ""
+        plain, turned = found
+        return self._formulas.by_view(
+            write, (plain, turned if "column" in entry.views else ()), self._views
+        )
+
     def reason(self, reason: Reason, part: str = "") -> str:
         """What a sign means; of a rule its title, or another `part` of it."""
         return in_each(lambda language: self._reason(reason, part, language))
@@ -112,8 +122,7 @@ class EquationsWriter:
     def _aside(self, entry: Entry) -> str:
         number = reference(entry.name, f"({self._numbers[entry.name]})", "number")
         role = words(self._roles.get(entry.name, "gradient"))
-        shape = self._shapes.get(entry.name)
-        sizes = "" if shape is None else self._formulas.space(shape)
+        sizes = self.shape(entry, self._formulas.space)
         return (
             f'<p class="aside"><span class="role" hidden>{role}</span>'
             f'<span class="shape">{sizes}</span>{number}{self._tick}</p>\n'
@@ -189,12 +198,12 @@ def _with(cases: list[str], language: str) -> str:
     return f"{filled('base', language)} {listed(cases, language)}"
 
 
-def _shapes(page: Page) -> Mapping[str, Sequence[Formula]]:
+def _shapes(page: Page) -> Mapping[str, Shape]:
     """By name, the sizes of the tensors on the page, as far as the summary tells them."""
-    found: dict[str, Sequence[Formula]] = {}
+    found: dict[str, Shape] = {}
     for row in page.summary:
         if isinstance(row, Fold):
             continue
         derived = row.gradient or row.forward
-        found[derived.name] = found[derived.subject] = row.shape
+        found[derived.name] = found[derived.subject] = row.shape, row.turned
     return found

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
+from typing import TypeAlias
 
 from symbackprop.typeset.formula import Formula, Total
 from symbackprop.typeset.html_words import words
 from symbackprop.typeset.latex import latex
 from symbackprop.typeset.mathml import OTHERWISE, mathml
+
+#: A tensor's sizes, and those with one example a column if they are others.
+Shape: TypeAlias = tuple[Sequence[Formula], Sequence[Formula]]
 
 _IN, _REAL = '<mo form="infix">∈</mo>', "<mi>ℝ</mi>"
 _MINUS, _PLUS = ('<mo form="prefix">−</mo>', '<mo form="infix">−</mo>'), '<mo form="infix">+</mo>'
@@ -75,6 +79,19 @@ class FormulaWriter:
 
     def _sizes(self, sizes: Sequence[Formula]) -> str:
         return _TIMES.join(map(self.inner, sizes))
+
+    def by_view(
+        self, write: Callable[[Sequence[Formula]], str], shape: Shape, views: Iterable[str]
+    ) -> str:
+        """What is written of a shape, in each notation of the shape that is shown there."""
+        plain, turned = shape
+        if not turned:
+            return write(plain)
+        upright = " ".join(view for view in views if view != "column")
+        return (
+            f'<span class="form {upright}">{write(plain)}</span>'
+            f'<span class="form column">{write(turned)}</span>'
+        )
 
     def shape(self, sizes: Sequence[Formula]) -> str:
         """A tensor's shape, ``N × D``; that of a scalar is 1."""

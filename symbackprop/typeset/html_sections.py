@@ -74,7 +74,11 @@ class SectionsWriter:
         if isinstance(given, Fold):
             return f"<li>… {_said(given)}</li>\n"
         letter = reference(given.name, self._formulas.math(given.letter))
-        space = self._formulas.space(given.shape, given.last)
+        space = self._formulas.by_view(
+            lambda sizes: self._formulas.space(sizes, given.last),
+            (given.shape, given.turned),
+            self._views,
+        )
         return (
             f'<li id="{anchor(given.name)}" data-subject="{escape(given.name)}" tabindex="-1">'
             f'{letter}{space}<span class="role">{words(given.role)}</span></li>\n'
@@ -123,7 +127,7 @@ class SectionsWriter:
         """A row whose forward equation stands in `span` rows; 0 where it stands above."""
         cells = [
             self._equation(row.gradient) if row.gradient else "–",
-            self._formulas.shape(row.shape),
+            self._equations.shape(row.gradient or row.forward, self._formulas.shape),
             self._formulas.math(row.cost) if row.cost else "–",
         ]
         first = f'<td rowspan="{span}">{self._equation(row.forward)}</td>' if span else ""

@@ -7,7 +7,7 @@ diagonal W[i, i] or a fixed position W[0, j] has no such form.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -86,6 +86,14 @@ class Layout:
 
     flipped: frozenset[sp.Expr] = frozenset()
     slices: frozenset[sp.Expr] = frozenset()
+
+    def shown(self, shape: Sequence[sp.Expr]) -> tuple[sp.Expr, ...]:
+        """A tensor's shape, rows before columns as they are shown."""
+        axes = [axis for axis, extent in enumerate(shape) if extent not in self.slices]
+        found = list(shape)
+        if len(axes) == 2 and shape[axes[0]] in self.flipped:
+            found[axes[0]], found[axes[1]] = found[axes[1]], found[axes[0]]
+        return tuple(found)
 
 
 def form_of(equation: Equation, context: Context, layout: Layout) -> MatrixEquation | None:

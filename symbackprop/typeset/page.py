@@ -150,7 +150,8 @@ class Section:
 class Given:
     """A tensor that must be fed: its letter, its shape, its role.
 
-    `last` is the greatest value of a label, None for real numbers.
+    `last` is the greatest value of a label, None for real numbers; `turned` the shape where
+    one example is a column, if it is another one.
     """
 
     name: str
@@ -159,6 +160,7 @@ class Given:
     shape: tuple[Formula, ...]
     role: str
     last: Formula | None = None
+    turned: tuple[Formula, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -175,12 +177,15 @@ class Row:
         The sizes of its axes; empty of a scalar.
     cost
         How many products of numbers computing it takes.
+    turned
+        The shape where one example is a column, if it is another one.
     """
 
     forward: Entry
     gradient: Entry | None
     shape: tuple[Formula, ...]
     cost: Formula | None
+    turned: tuple[Formula, ...] = ()
 
 
 @dataclass(frozen=True)
