@@ -196,6 +196,17 @@ def test_derive_formats_notations_and_steps_differ():
     assert len(shown["--format latex --level all"]) > len(shown["--format latex --level result"])
 
 
+def test_derive_as_a_page_to_open_in_a_browser(tmp_path):
+    path = tmp_path / "page.html"
+    options = ["--format", "html", "--lang", "zh", "--notation", "index", "--level", "all"]
+    symbp("derive", "Linear(2, 3) Tanh", *options, "-o", str(path))
+    page = path.read_text("utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert '<html lang="zh-CN" data-notation="index" data-level="all"' in page
+    # A reader can choose the other notations.
+    assert {"index", "row", "column"} <= set(re.findall(r'name="notation" value="(\w+)"', page))
+
+
 def test_derive_as_json():
     document = json.loads(symbp("derive", "--format", "json").stdout)
     assert list(document["gradients"]) == ["W1", "b1", "W2", "b2"]
