@@ -1,7 +1,8 @@
 # Two commands, and nothing before them but Python >= 3.11 and make:
 #   make demo    set up, then derive, verify and train a network
 #   make test    set up, then lint, type-check and test everything
-# And, for whoever changes something that should be fast:
+# And, for whoever changes what a page looks like, or what should be fast:
+#   make gallery     docs/gallery written anew
 #   make benchmark   times and ratios, printed
 
 VENV ?= .venv
@@ -13,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
 
-.PHONY: help demo test benchmark clean
+.PHONY: help demo test gallery benchmark clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -30,6 +31,9 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict symbackprop cli/symbp
 	$(BIN)/pytest -n auto
+
+gallery: $(VENV)/.installed
+	$(BIN)/python docs/build_gallery.py
 
 benchmark: $(VENV)/.installed
 	$(BIN)/python benchmarks/benchmark.py

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from symbackprop.calculus import Backward
-from symbackprop.typeset import VIEWS, Composer, Page, View, shown_names
+from symbackprop.typeset import VIEWS, Composer, Page, Title, View, shown_names
 
 
 def explained(
@@ -13,7 +13,7 @@ def explained(
     views: Sequence[View] = VIEWS,
     names: Mapping[str, str] | None = None,
     *,
-    title: str = "",
+    title: Title = "",
 ) -> Page:
     r"""The page of a derivation.
 
@@ -27,7 +27,7 @@ def explained(
         LaTeX for tensors, sizes, indices and functions that are shown otherwise than
         their names say: ``{"W1": r"W^{(1)}"}``.
     title
-        What is differentiated, in the reader's words.
+        What is differentiated, in the reader's words, or by language.
 
     Raises
     ------

@@ -20,7 +20,7 @@ from symbackprop.typeset.formats import FORMATS, SWITCHED
 from symbackprop.typeset.graph import Graph, graph_of, written_equations
 from symbackprop.typeset.matrix_form import Convention, matrix_form
 from symbackprop.typeset.mermaid import mermaid_graph
-from symbackprop.typeset.page import LEVELS, VIEWS, Checked, Level, Page, View
+from symbackprop.typeset.page import LEVELS, VIEWS, Checked, Level, Page, Title, View
 from symbackprop.typeset.page_json import JSON_SCHEMA, json_derivation
 from symbackprop.typeset.page_text import WIDTH, text_page
 from symbackprop.typeset.renaming import shown_names
@@ -43,6 +43,7 @@ __all__ = [
     "Level",
     "Notation",
     "Page",
+    "Title",
     "View",
     "columns",
     "graph_of",

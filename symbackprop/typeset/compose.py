@@ -30,6 +30,7 @@ from symbackprop.typeset.page import (
     Reason,
     Row,
     Section,
+    Title,
     View,
 )
 from symbackprop.typeset.slices import page_slices
@@ -78,7 +79,7 @@ class Composer:
 
     def page(
         self,
-        title: str = "",
+        title: Title = "",
         *,
         folded: bool = True,
         checked: Checked | None = None,

@@ -55,7 +55,8 @@ class SectionsWriter:
     def headline(self) -> str:
         """The page's title: what is derived, and of what."""
         shown = words("title", objective=self._formulas.math(self._page.objective))
-        model = f'\n<p class="model">{escape(self._page.title)}</p>' if self._page.title else ""
+        model = in_each(lambda language: escape(self._page.titled(language)))
+        model = f'\n<p class="model">{model}</p>' if self._page.title else ""
         return f"<header>\n<h1>{shown}</h1>{model}\n</header>"
 
     # --- equations ------------------------------------------------------------------------

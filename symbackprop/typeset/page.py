@@ -25,6 +25,10 @@ Level: TypeAlias = Literal["result", "key", "all"]
 LEVELS: tuple[Level, ...] = ("result", "key", "all")
 
 
+#: A title: the same in every language, or one for each.
+Title: TypeAlias = str | Mapping[str, str]
+
+
 def require_level(level: str) -> None:
     """Refuse what is not a level of detail.
 
@@ -239,7 +243,7 @@ class Page:
     Attributes
     ----------
     title
-        What is differentiated, in the user's words; may be empty.
+        What is differentiated, in the user's words, or by language; may be empty.
     objective
         The letter of what is differentiated.
     views
@@ -250,7 +254,7 @@ class Page:
         What came out when numbers were put through, if they were.
     """
 
-    title: str
+    title: Title
     objective: Formula
     views: tuple[View, ...]
     given: tuple[Given | Fold, ...]
@@ -262,6 +266,10 @@ class Page:
     graph: Graph
     checked: Checked | None = None
     numbers: Worked | None = None
+
+    def titled(self, language: str) -> str:
+        """The title in a language."""
+        return self.title if isinstance(self.title, str) else self.title[language]
 
     @property
     def results(self) -> tuple[Entry, ...]:

@@ -190,6 +190,13 @@
 
   // A browser may remember what was chosen before the page was loaded again.
   controls.reset();
+  // A link may say what is shown first: page.html?language=zh-CN&level=all
+  for (const [name, value] of new URLSearchParams(location.search)) {
+    const asked = found("input", controls).find((i) => i.name === name && i.value === value);
+    if (!asked) continue;
+    asked.checked = true;
+    choose[name](value);
+  }
   controls.hidden = stepper.hidden = false;
   showPosition();
 })();
