@@ -18,7 +18,8 @@ from symbackprop.calculus.normal import (
     rename,
 )
 from symbackprop.calculus.rewrite import expand, factor
-from symbackprop.verify.evaluate import Decimals, Evaluator
+from symbackprop.verify.arithmetic import Decimals
+from symbackprop.verify.evaluate import Evaluator
 
 N, D, K = sb.sizes("N D K")
 SIZES = {N: 2, D: 3, K: 5}

@@ -46,8 +46,9 @@ from symbackprop.language import (
 )
 from symbackprop.verify import Report, Row, autograd_gradients, verify_backward
 from symbackprop.verify.abstract import instance
+from symbackprop.verify.arithmetic import DIGITS, Decimals
 from symbackprop.verify.differences import finite_differences
-from symbackprop.verify.evaluate import DIGITS, Decimals, Evaluator
+from symbackprop.verify.evaluate import Evaluator
 from symbackprop.verify.expanded import SIDES, WRITTEN_OUT, directional_derivative
 from symbackprop.verify.sampling import Point, choose_sizes, draw, sizes_of
 from symbackprop.verify.tables import Forward

@@ -33,9 +33,10 @@ from symbackprop.language import (
     size,
 )
 from symbackprop.verify import autograd_gradients, verify_backward
+from symbackprop.verify.arithmetic import DIGITS, Decimals
 from symbackprop.verify.autograd import TorchReading
 from symbackprop.verify.differences import finite_differences
-from symbackprop.verify.evaluate import DIGITS, Decimals, Evaluator, Position
+from symbackprop.verify.evaluate import Evaluator, Position
 from symbackprop.verify.expanded import directional_derivative
 from symbackprop.verify.sampling import choose_sizes, draw
 from symbackprop.verify.tables import Forward

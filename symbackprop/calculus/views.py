@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
+import sympy as sp
+
 from symbackprop.calculus.convert import SympyWriter
 from symbackprop.calculus.nodes import Access
 from symbackprop.calculus.normal import (
@@ -61,6 +63,8 @@ class StepView(Sequence[Step]):
     ) -> None:
         self._recorded = recorded
         self._writer = writer
+        self._steps: dict[int, Step] = {}
+        self._written: dict[Poly, sp.Expr] = {}
 
     def __len__(self) -> int:
         return len(self._recorded)
@@ -73,15 +77,26 @@ class StepView(Sequence[Step]):
 
     def __getitem__(self, place: int | slice) -> Step | Sequence[Step]:
         if isinstance(place, slice):
-            return StepView(self._recorded[place], self._writer)
-        target, element, rewriting = self._recorded[place]
+            return tuple(self[number] for number in range(*place.indices(len(self))))
+        number = range(len(self))[place]
+        if number not in self._steps:
+            self._steps[number] = self._step(*self._recorded[number])
+        return self._steps[number]
+
+    def _step(self, target: str, element: Access, rewriting: Rewriting) -> Step:
         lhs = self._writer.element(element)
         before = rewriting.before
         return Step(
             target=target,
             rule=rewriting.rule.name,
             lhs=lhs,
-            before=lhs if before is None else self._writer.expression(before),
-            after=self._writer.expression(rewriting.after),
+            before=lhs if before is None else self._expression(before),
+            after=self._expression(rewriting.after),
             used=rewriting.used,
         )
+
+    def _expression(self, value: Poly) -> sp.Expr:
+        """What one step leaves is what the next one meets, so it is written once."""
+        if value not in self._written:
+            self._written[value] = self._writer.expression(value)
+        return self._written[value]

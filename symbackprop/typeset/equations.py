@@ -191,16 +191,22 @@ class EquationWriter:
 
     def matrix_base(self, equation: Equation) -> tuple[BaseLine, ...] | None:
         """The same between matrices, or None where the equation or a case has no such form."""
+        forms = self.base_forms(equation)
+        if forms is None:
+            return None
+        return tuple(
+            (left_formulas(form.left, self.context)[-1], matrix_formula(form.right, self.context))
+            for form in forms
+        )
+
+    def base_forms(self, equation: Equation) -> tuple[MatrixEquation, ...] | None:
+        """The base cases between matrices, or None; see `matrix_base`."""
         if not equation.base or self.form(equation) is None:
             return None
         layout = self._layout(equation)
         forms = [base_form(case, self.context, layout) for case in equation.base]
-        sides = [
-            (left_formulas(form.left, self.context)[-1], matrix_formula(form.right, self.context))
-            for form in forms
-            if form is not None
-        ]
-        return tuple(sides) if len(sides) == len(forms) else None
+        found = tuple(form for form in forms if form is not None)
+        return found if len(found) == len(forms) else None
 
     def _base_line(self, case: BaseCase) -> BaseLine:
         context = self.context.binding(case.indices)

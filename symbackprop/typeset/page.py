@@ -227,6 +227,8 @@ class Checked:
         How many equalities there are.
     worst
         The largest relative difference found.
+    unchecked
+        Tensors some of whose equalities are too costly to evaluate at these sizes.
     """
 
     digits: int
@@ -234,6 +236,7 @@ class Checked:
     sizes: Mapping[str, int]
     count: int
     worst: float
+    unchecked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -65,13 +65,14 @@ def instance(expr: sp.Expr) -> sp.Expr:
                 where=str(expr),
                 remedy="write it as a function of one argument to have it verified",
             )
-        return _value(str(expr.func.__name__), instance(expr.args[0]))
+        return open_instance(str(expr.func.__name__), instance(expr.args[0]))
     if not expr.has(AppliedUndef):
         return expr
     return expr.func(*(instance(argument) for argument in expr.args))
 
 
-def _value(name: str, argument: sp.Expr) -> sp.Expr:
+def open_instance(name: str, argument: sp.Expr) -> sp.Expr:
+    """``sin(u) + c·u²``, or its derivative of the order of a name's primes, at an argument."""
     base = name.rstrip("'")
     u = sp.Dummy(real=True)
     steepness = sp.Rational(1000 + crc32(base.encode()) % 9001, 30000)

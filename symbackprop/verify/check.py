@@ -14,8 +14,9 @@ from symbackprop.calculus.records import Backward, Step
 from symbackprop.errors import ShapeError, SymbackpropError
 from symbackprop.language import free_indices, size_of
 from symbackprop.verify.abstract import concrete
+from symbackprop.verify.arithmetic import DIGITS
 from symbackprop.verify.differences import directional_difference
-from symbackprop.verify.evaluate import DIGITS, Field, Position
+from symbackprop.verify.evaluate import Field, Position
 from symbackprop.verify.expanded import directional_derivative
 from symbackprop.verify.modules import module_gradients
 from symbackprop.verify.report import TOLERANCES, Report, Row

@@ -11,7 +11,8 @@ from typing import Any
 
 import mpmath
 
-from symbackprop.verify.evaluate import Decimals, Position
+from symbackprop.verify.arithmetic import Decimals
+from symbackprop.verify.evaluate import Position
 from symbackprop.verify.tables import Forward
 
 _STEP = "1e-24"

@@ -7,14 +7,13 @@ nothing of the compilers is used, so that they can be checked against it.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from fractions import Fraction
-from functools import reduce
+from functools import cache
 from itertools import product
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
-import mpmath
 import sympy as sp
 
 from symbackprop.errors import EquationError, ShapeError
@@ -23,25 +22,22 @@ from symbackprop.language import (
     Equation,
     Group,
     MaxOver,
-    Primitive,
     bracket,
     element_name,
     primitive_of,
     size_of,
 )
+from symbackprop.verify.arithmetic import Arithmetic
+from symbackprop.verify.deltas import fixed_by_deltas
 from symbackprop.verify.exact import (
     Places,
     Reader,
-    Scope,
     Sizes,
     exact_reader,
     extent_of,
     place_reader,
     whole_reader,
 )
-
-#: Digits that the precise oracles compute with; they answer for the first 50.
-DIGITS = 80
 
 Position: TypeAlias = tuple[int, ...]
 #: The elements of one tensor by position.
@@ -70,91 +66,40 @@ class Table(dict[Position, Any]):
         return table
 
 
-class Arithmetic(Protocol):
-    """A kind of number, and how to compute with it."""
+class _Scope(dict[sp.Idx, int]):
+    """The slot of every index in force, noting which are asked for."""
 
-    def number(self, exact: sp.Expr) -> Any:
-        """An exact SymPy number."""
+    def __init__(self, outer: Mapping[sp.Idx, int]) -> None:
+        super().__init__(outer)
+        self.asked: set[int] = set()
 
-    def total(self, terms: Sequence[Any]) -> Any:
-        """The sum of terms; of none, 0."""
-
-    def product(self, factors: Sequence[Any]) -> Any:
-        """The product of factors; of none, 1."""
-
-    def power(self, base: Any, exponent: Any) -> Any:
-        """A power; an `int` exponent is exact."""
-
-    def apply(self, primitive: Primitive, arguments: Sequence[Any]) -> Any:
-        """A primitive's value."""
-
-    def gap(self, left: Any, right: Any) -> Any:
-        """The real number ``left - right``, by whose sign a comparison is decided."""
-
-    def kept(self, element: Any) -> Any:
-        """What is kept of an element of a tensor once it is computed."""
+    def __getitem__(self, idx: sp.Idx) -> int:
+        slot = super().__getitem__(idx)
+        self.asked.add(slot)
+        return slot
 
 
-class Decimals:
-    """mpmath numbers, in mpmath's present working precision.
+class TooCostlyError(Exception):
+    """More terms are needed than a budget allows."""
 
-    Attributes
-    ----------
-    margin
-        How near any argument so far came to a kink or to the edge of a condition.
-    """
 
-    def __init__(self) -> None:
-        self.margin: Any = mpmath.inf
+class Budget:
+    """How many terms of sums may be computed; see `Evaluator`."""
 
-    def number(self, exact: sp.Expr) -> Any:
-        """An exact SymPy number, rounded to the working precision."""
-        if exact.is_Rational:
-            return mpmath.mpf(int(exact.p)) / int(exact.q)
-        if exact.is_infinite:
-            return mpmath.inf if exact > 0 else -mpmath.inf
-        if exact.is_Float:
-            # Read as the decimal it prints as, so 0.1 is exactly 1/10.
-            return mpmath.mpf(str(exact))
-        return mpmath.mpf(sp.Float(exact, mpmath.mp.dps)._mpf_)
+    def __init__(self, terms: int) -> None:
+        self.terms = terms
 
-    def total(self, terms: Sequence[Any]) -> Any:
-        """The sum, rounded once."""
-        return mpmath.fsum(terms)
+    def spend(self, terms: int) -> None:
+        """Take the cost of some terms out of it.
 
-    def product(self, factors: Sequence[Any]) -> Any:
-        """The product."""
-        return reduce(operator.mul, factors) if factors else 1
-
-    def power(self, base: Any, exponent: Any) -> Any:
-        """A power."""
-        if isinstance(exponent, int):
-            return mpmath.mpf(base) ** exponent
-        return mpmath.power(base, exponent)
-
-    def apply(self, primitive: Primitive, arguments: Sequence[Any]) -> Any:
-        """A primitive's value, noting how far its kinks are."""
-        values = [mpmath.mpf(argument) for argument in arguments]
-        for kink in primitive.kinks:
-            self._note(values[0] - kink if len(values) == 1 else values[0] - values[1] - kink)
-        return primitive.value(*values)
-
-    def gap(self, left: Any, right: Any) -> Any:
-        """The difference, noted; an exact or an infinite one has no edge."""
-        if isinstance(left, int | Fraction) and isinstance(right, int | Fraction):
-            return left - right
-        if mpmath.isinf(left) or mpmath.isinf(right):
-            return 0 if left == right else left - right
-        gap = left - right
-        self._note(gap)
-        return gap
-
-    def kept(self, element: Any) -> Any:
-        """The number itself."""
-        return element
-
-    def _note(self, gap: Any) -> None:
-        self.margin = min(self.margin, abs(gap))
+        Raises
+        ------
+        TooCostlyError
+            If it is used up.
+        """
+        self.terms -= terms
+        if self.terms < 0:
+            raise TooCostlyError
 
 
 class Evaluator:
@@ -169,13 +114,23 @@ class Evaluator:
         expression is first met, so that a table added later is seen.
     sizes
         What the symbolic sizes stand for.
+    budget
+        How many terms of sums may be computed; without end by default.
     """
 
-    def __init__(self, arithmetic: Arithmetic, fields: Mapping[str, Field], sizes: Sizes) -> None:
+    def __init__(
+        self,
+        arithmetic: Arithmetic,
+        fields: Mapping[str, Field],
+        sizes: Sizes,
+        budget: Budget | None = None,
+    ) -> None:
         self._arithmetic = arithmetic
         self._fields = fields
         self._sizes = sizes
         self._growing: dict[str, Table] = {}
+        self._extents: dict[sp.Expr, int] = {}
+        self._budget = budget
         self._slots = 0
 
     def at(self, expr: sp.Expr, places: Mapping[sp.Idx, int]) -> Any:
@@ -186,8 +141,7 @@ class Evaluator:
         self,
         group: Group,
         positions: Mapping[str, Collection[Position]] | None = None,
-        shifts: Mapping[Position, Any] | None = None,
-        shifted: str = "",
+        shifts: Mapping[str, Mapping[Position, Any]] | None = None,
     ) -> dict[str, Table]:
         """The tables of the tensors that a group defines, computed step by step.
 
@@ -198,8 +152,8 @@ class Evaluator:
         positions
             By tensor name, the elements to compute; the others are as they are in the
             given tensors. All of them if None.
-        shifts, shifted
-            What is added to some elements of one of the tensors once they are computed.
+        shifts
+            By tensor name, what is added to some elements once they are computed.
         """
         shapes = {e.name: [self.extent(size_of(idx)) for idx in e.indices] for e in group.equations}
         self._growing = {
@@ -211,8 +165,8 @@ class Evaluator:
             self._fill_base(equation, wanted)
         for name, value, position in self._in_steps(group, positions):
             element = value(position)
-            if shifts and name == shifted and position in shifts:
-                element = self._arithmetic.total([element, shifts[position]])
+            if shifts and position in shifts.get(name, ()):
+                element = self._arithmetic.total([element, shifts[name][position]])
             self._growing[name][position] = self._arithmetic.kept(element)
         tables, self._growing = self._growing, {}
         return tables
@@ -257,18 +211,26 @@ class Evaluator:
     def function(self, expr: sp.Expr, indices: Sequence[sp.Idx]) -> Callable[[Position], Any]:
         """The value of an expression as a function of the values of its free indices."""
         self._slots = len(indices)
-        reader = self._read(expr, {idx: slot for slot, idx in enumerate(indices)})
+        reader = self._read(expr, _Scope({idx: slot for slot, idx in enumerate(indices)}))
         spare = [0] * (self._slots - len(indices))
         return lambda position: reader([*position, *spare])
 
     def extent(self, size: sp.Expr) -> int:
         """A size, or a fixed position, as a whole number."""
-        return extent_of(size, self._sizes)
+        if size not in self._extents:
+            self._extents[size] = extent_of(size, self._sizes)
+        return self._extents[size]
+
+    def spend(self, terms: int) -> None:
+        """Take the cost of some terms out of the budget, if there is one."""
+        if self._budget is not None:
+            self._budget.spend(terms)
 
     # --- one reader a kind of node --------------------------------------------------
 
-    def _read(self, expr: Any, scope: Scope) -> Reader:
-        make = _reader_of(type(expr))
+    def _read(self, expr: Any, scope: _Scope) -> Reader:
+        kind: Any = type(expr)
+        make = _reader_of(kind)
         if make is None:
             raise EquationError(
                 f"{type(expr).__name__} is not part of the language",
@@ -277,21 +239,21 @@ class Evaluator:
             )
         return make(self, expr, scope)
 
-    def _number(self, expr: Any, scope: Scope) -> Reader:
+    def _number(self, expr: Any, scope: _Scope) -> Reader:
         value = int(expr) if expr.is_Integer else self._arithmetic.number(expr)
         return lambda _: value
 
-    def _index(self, expr: Any, scope: Scope) -> Reader:
+    def _index(self, expr: Any, scope: _Scope) -> Reader:
         return operator.itemgetter(scope[expr])
 
-    def _symbol(self, expr: Any, scope: Scope) -> Reader:
+    def _symbol(self, expr: Any, scope: _Scope) -> Reader:
         if expr in self._sizes:
             extent = self._sizes[expr]
             return lambda _: extent
         field = self._fields[expr.name]
         return lambda _: field[()]
 
-    def _element(self, expr: Any, scope: Scope) -> Reader:
+    def _element(self, expr: Any, scope: _Scope) -> Reader:
         name = element_name(expr)
         field = self._growing[name] if name in self._growing else self._fields[name]
         position = self._position(expr.indices, scope)
@@ -304,27 +266,24 @@ class Evaluator:
 
         return read
 
-    def _position(self, places: Sequence[Any], scope: Scope) -> Callable[[Places], Position]:
+    def _position(self, places: Sequence[Any], scope: _Scope) -> Callable[[Places], Position]:
         if len(places) > 1 and all(isinstance(place, sp.Idx) for place in places):
             return operator.itemgetter(*(scope[place] for place in places))
         readers = [self._place(place, scope) for place in places]
         return lambda now: tuple([reader(now) for reader in readers])
 
-    def _place(self, place: Any, scope: Scope) -> Reader:
-        return place_reader(place, scope, self._sizes) or self._read(place, scope)
+    def _place(self, place: Any, scope: _Scope) -> Reader:
+        if isinstance(place, sp.Indexed):
+            return self._element(place, scope)
+        exact = place_reader(place, scope, self._sizes) or whole_reader(place, scope, self._sizes)
+        return exact or self._read(place, scope)
 
-    def _add(self, expr: Any, scope: Scope) -> Reader:
-        whole = whole_reader(expr, scope, self._sizes)
-        if whole is not None:
-            return whole
+    def _add(self, expr: Any, scope: _Scope) -> Reader:
         readers = [self._read(argument, scope) for argument in expr.args]
         total = self._arithmetic.total
         return lambda now: total([reader(now) for reader in readers])
 
-    def _mul(self, expr: Any, scope: Scope) -> Reader:
-        whole = whole_reader(expr, scope, self._sizes)
-        if whole is not None:
-            return whole
+    def _mul(self, expr: Any, scope: _Scope) -> Reader:
         # [false]·anything is 0, even where the rest has no value.
         guards = [a for a in expr.args if isinstance(a, bracket | sp.KroneckerDelta)]
         others = [a for a in expr.args if not isinstance(a, bracket | sp.KroneckerDelta)]
@@ -340,38 +299,35 @@ class Evaluator:
 
         return read
 
-    def _pow(self, expr: Any, scope: Scope) -> Reader:
+    def _pow(self, expr: Any, scope: _Scope) -> Reader:
         base, exponent = (self._read(argument, scope) for argument in expr.args)
         power = self._arithmetic.power
+        if expr.is_number:
+            value = power(base([]), exponent([]))
+            return lambda _: value
         return lambda now: power(base(now), exponent(now))
 
-    def _sum(self, expr: Any, scope: Scope) -> Reader:
-        terms = self._over(expr, scope)
+    def _sum(self, expr: Any, scope: _Scope) -> Reader:
         total = self._arithmetic.total
-        return lambda now: total(list(terms(now)))
+        return self._reduction(expr, scope, fixed_by_deltas(expr), total)
 
-    def _max_over(self, expr: Any, scope: Scope) -> Reader:
-        terms = self._over(expr, scope)
-        return lambda now: self._largest(list(terms(now)))
+    def _max_over(self, expr: Any, scope: _Scope) -> Reader:
+        return self._reduction(expr, scope, [], self._largest)
 
-    def _arg_max_over(self, expr: Any, scope: Scope) -> Reader:
-        terms = self._over(expr, scope)
+    def _arg_max_over(self, expr: Any, scope: _Scope) -> Reader:
+        return self._reduction(
+            expr, scope, [], lambda values: values.index(self._largest(values))
+        )
 
-        def read(now: Places) -> int:
-            values = list(terms(now))
-            return values.index(self._largest(values))
-
-        return read
-
-    def _kronecker(self, expr: Any, scope: Scope) -> Reader:
+    def _kronecker(self, expr: Any, scope: _Scope) -> Reader:
         first, second = (self._place(argument, scope) for argument in expr.args[:2])
         return lambda now: int(first(now) == second(now))
 
-    def _bracket(self, expr: Any, scope: Scope) -> Reader:
+    def _bracket(self, expr: Any, scope: _Scope) -> Reader:
         holds = self._holds(expr.args[0], scope)
         return lambda now: int(holds(now))
 
-    def _piecewise(self, expr: Any, scope: Scope) -> Reader:
+    def _piecewise(self, expr: Any, scope: _Scope) -> Reader:
         cases = [
             (self._holds(condition, scope), self._read(value, scope))
             for value, condition in expr.args
@@ -389,7 +345,7 @@ class Evaluator:
 
         return read
 
-    def _function(self, expr: Any, scope: Scope) -> Reader:
+    def _function(self, expr: Any, scope: _Scope) -> Reader:
         whole = whole_reader(expr, scope, self._sizes)
         if whole is not None:
             return whole
@@ -412,27 +368,51 @@ class Evaluator:
 
     # --- conditions and bound indices -----------------------------------------------
 
-    def _over(self, expr: Any, scope: Scope) -> Callable[[Places], Iterable[Any]]:
-        """The values of a binder's body, for all values of its indices."""
-        inner = dict(scope)
-        slots = []
-        extents = []
+    def _reduction(
+        self,
+        expr: Any,
+        scope: _Scope,
+        fixed: Sequence[tuple[sp.Idx, Any, int]],
+        combine: Callable[[list[Any]], Any],
+    ) -> Reader:
+        """A binder's body for all values of its indices, combined.
+
+        Those that are `fixed`, in this order, are at one place each; elsewhere the body is 0.
+        """
+        inner = _Scope(scope)
+        ranges: dict[sp.Idx, range] = {}
         for idx, lower, upper in expr.limits:
             inner[idx] = self._slots
-            slots.append(self._slots)
-            extents.append(range(int(lower), self.extent(upper) + 1))
+            ranges[idx] = range(int(lower), self.extent(upper) + 1)
             self._slots += 1
+        known = [
+            (inner[idx], ranges.pop(idx), self._place(times, inner), divisor)
+            for idx, times, divisor in fixed
+        ]
+        slots = [inner[idx] for idx in ranges]
         body = self._read(expr.function, inner)
 
+        count = math.prod(map(len, ranges.values()))
+
         def values(now: Places) -> Iterable[Any]:
-            for position in product(*extents):
+            self.spend(count)
+            for position in product(*ranges.values()):
                 for slot, place in zip(slots, position, strict=True):
                     now[slot] = place
-                yield body(now)
+                for slot, extent, reader, divisor in known:
+                    now[slot], rest = divmod(reader(now), divisor)
+                    if rest or now[slot] not in extent:
+                        break
+                else:
+                    yield body(now)
 
-        return values
+        needed = [slot for slot in scope.values() if slot in inner.asked]
+        scope.asked.update(needed)
+        if len(needed) == len(scope):
+            return lambda now: combine(list(values(now)))
+        return _remembered(lambda now: combine(list(values(now))), needed)
 
-    def _holds(self, condition: Any, scope: Scope) -> Callable[[Places], bool]:
+    def _holds(self, condition: Any, scope: _Scope) -> Callable[[Places], bool]:
         if condition in (sp.true, sp.false):
             answer = bool(condition)
             return lambda _: answer
@@ -457,6 +437,20 @@ class Evaluator:
             if self._arithmetic.gap(value, largest) > 0:
                 largest = value
         return largest
+
+
+def _remembered(reader: Reader, slots: Sequence[int]) -> Reader:
+    """A reader that computes once what does not depend on all indices in force."""
+    known: dict[Position, Any] = {}
+
+    def read(now: Places) -> Any:
+        key = tuple([now[slot] for slot in slots])
+        value = known.get(key)
+        if value is None:
+            value = known[key] = reader(now)
+        return value
+
+    return read
 
 
 def _outside(expr: sp.Expr, field: Field, position: Position) -> Any:
@@ -489,7 +483,7 @@ _COMPARE: Mapping[type, Callable[[Any, Any], Any]] = {
     sp.Unequality: operator.ne,
 }
 
-_READERS: Mapping[type, Callable[[Evaluator, Any, Scope], Reader]] = {
+_READERS: Mapping[type, Callable[[Evaluator, Any, _Scope], Reader]] = {
     sp.Number: Evaluator._number,
     sp.NumberSymbol: Evaluator._number,
     sp.Idx: Evaluator._index,
@@ -510,5 +504,6 @@ _READERS: Mapping[type, Callable[[Evaluator, Any, Scope], Reader]] = {
 }
 
 
-def _reader_of(kind: type) -> Callable[[Evaluator, Any, Scope], Reader] | None:
+@cache
+def _reader_of(kind: type) -> Callable[[Evaluator, Any, _Scope], Reader] | None:
     return next((_READERS[c] for c in kind.__mro__ if c in _READERS), None)

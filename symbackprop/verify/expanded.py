@@ -28,7 +28,8 @@ import mpmath
 import sympy as sp
 
 from symbackprop.language import PRIMITIVES, Primitive, relu, sigmoid, softplus
-from symbackprop.verify.evaluate import Decimals, Evaluator, Position
+from symbackprop.verify.arithmetic import Decimals
+from symbackprop.verify.evaluate import Evaluator, Position
 from symbackprop.verify.tables import Forward
 
 #: What the chosen elements move with.

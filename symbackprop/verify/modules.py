@@ -353,3 +353,7 @@ def _penalties(system: System, origin: Origin, parameters: Mapping[str, Any], si
         if penalty.bias or tensor.name not in biases
     ]
     return sum(terms)
+
+
+# Registers what it calls with `forward` and `built`, which it needs first.
+import symbackprop.verify.sequences  # noqa: E402, F401

@@ -28,7 +28,8 @@ from symbackprop.language import (
     free_indices,
     size_of,
 )
-from symbackprop.verify.evaluate import Decimals, Evaluator, Field, Table
+from symbackprop.verify.arithmetic import Arithmetic, Decimals
+from symbackprop.verify.evaluate import Evaluator, Field, Table
 from symbackprop.verify.exact import Sizes, extent_of
 
 _PRIMES = (3, 5, 7, 2)  # what symbolic sizes become first
@@ -100,17 +101,17 @@ class Point:
             for name, value in self.values.items()
         }
 
-    def tables(self) -> dict[str, Table]:
-        """The values as mpmath numbers by position, in the working precision."""
-        return {name: _table(value) for name, value in self.values.items()}
+    def tables(self, number: Callable[[int | Fraction], Any] | None = None) -> dict[str, Table]:
+        """The values by position as numbers, by default mpmath's in the working precision."""
+        return {name: _table(value, number or _precise) for name, value in self.values.items()}
 
 
 def _is_whole(value: np.ndarray) -> bool:
     return isinstance(value.flat[0], int)
 
 
-def _table(value: np.ndarray) -> Table:
-    entries = ((position, _precise(entry)) for position, entry in np.ndenumerate(value))
+def _table(value: np.ndarray, number: Callable[[int | Fraction], Any]) -> Table:
+    entries = ((position, number(entry)) for position, entry in np.ndenumerate(value))
     return Table(value.shape, entries)
 
 
@@ -286,8 +287,15 @@ def _check_shape(
 # --- values -------------------------------------------------------------------------
 
 
-def draw(system: System, sizes: Sizes, seed: int, grain: Grain = BINARY) -> Point:
-    """One value for every given element, of its tensor's domain.
+def draw(
+    system: System,
+    sizes: Sizes,
+    seed: int,
+    grain: Grain = BINARY,
+    *,
+    names: Collection[str] | None = None,
+) -> Point:
+    """One value for every given element, of its tensor's domain; of some tensors, if named.
 
     Facts of the form ``Sum(T[…, k, …], k) = c`` are made to hold exactly; others must
     follow from the domains, which `check_facts` makes sure of.
@@ -296,10 +304,17 @@ def draw(system: System, sizes: Sizes, seed: int, grain: Grain = BINARY) -> Poin
     values = {
         tensor.name: _draw_tensor(tensor, _shape(tensor, sizes), sizes, rng, grain)
         for tensor in system.given
+        if names is None or tensor.name in names
     }
     for fact in system.facts:
         _establish(fact, system, values, rng, grain)
     return Point(sizes, values)
+
+
+def draw_element(tensor: Tensor, sizes: Sizes, rng: np.random.Generator) -> int | Fraction:
+    """One value of a tensor's domain."""
+    value: int | Fraction = _draw_tensor(tensor, (), sizes, rng, BINARY).item()
+    return value
 
 
 def _shape(tensor: Tensor, sizes: Sizes) -> tuple[int, ...]:
@@ -382,7 +397,12 @@ def _shares(count: int, rng: np.random.Generator, grain: Grain) -> list[Fraction
     return [Fraction(high - low, unit) for low, high in pairwise(edges)]
 
 
-def check_facts(system: System, fields: Mapping[str, Field], sizes: Sizes) -> None:
+def check_facts(
+    system: System,
+    fields: Mapping[str, Field],
+    sizes: Sizes,
+    arithmetic: Arithmetic | None = None,
+) -> None:
     """Make sure that the system's facts hold of the values it is checked at.
 
     Raises
@@ -390,7 +410,7 @@ def check_facts(system: System, fields: Mapping[str, Field], sizes: Sizes) -> No
     VerificationError
         If one does not.
     """
-    evaluator = Evaluator(Decimals(), fields, sizes)
+    evaluator = Evaluator(arithmetic or Decimals(), fields, sizes)
     for fact in system.facts:
         free = sorted(free_indices(fact.left) | free_indices(fact.right), key=str)
         extents = (range(extent_of(size_of(idx), sizes)) for idx in free)

@@ -1,4 +1,4 @@
-"""The elements of every tensor of a derivation, to 80 digits, one equation at a time."""
+"""The elements of every tensor of a derivation, to many digits, one equation at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import sympy as sp
 from symbackprop.calculus.records import Backward
 from symbackprop.errors import UnknownNameError
 from symbackprop.language import Equation, System, element_name, grouped
-from symbackprop.verify.evaluate import Arithmetic, Decimals, Evaluator, Field, Position, Table
+from symbackprop.verify.arithmetic import Arithmetic, Decimals, Reals
+from symbackprop.verify.evaluate import Evaluator, Position, Table
 from symbackprop.verify.reach import Dependence
 from symbackprop.verify.sampling import Point
 
@@ -24,6 +25,8 @@ class Forward:
         The equations.
     point
         Where they are evaluated.
+    kind
+        The numbers they are evaluated over.
 
     Attributes
     ----------
@@ -35,11 +38,14 @@ class Forward:
         How near any argument came to a kink.
     """
 
-    def __init__(self, system: System, point: Point) -> None:
-        arithmetic = Decimals()
+    def __init__(
+        self, system: System, point: Point, kind: type[Decimals] | type[Reals] = Decimals
+    ) -> None:
+        arithmetic = kind()
+        self.kind = kind
         self.system = system
         self.sizes = point.sizes
-        self.fields: dict[str, Table] = point.tables()
+        self.fields: dict[str, Table] = point.tables(Reals.exactly if kind is Reals else None)
         self.dependence = Dependence(system, point.sizes)
         evaluator = Evaluator(arithmetic, self.fields, self.sizes)
         for group in system.groups:
@@ -62,11 +68,11 @@ class Forward:
         fields[name] = start.moved({p: arithmetic.total([start[p], s]) for p, s in shifts.items()})
         evaluator = Evaluator(arithmetic, fields, self.sizes)
         for group, positions in self.dependence.affected(name, shifts):
-            fields.update(evaluator.run(group, positions, shifts, name))
+            fields.update(evaluator.run(group, positions, {name: shifts}))
         return fields[str(self.system.objective)][()]
 
 
-class Derived(Mapping[str, Field]):
+class Derived(Mapping[str, Table]):
     """All tensors of a derivation: forward ones, adjoints, and gradients when asked for.
 
     Parameters
@@ -80,17 +86,18 @@ class Derived(Mapping[str, Field]):
     """
 
     def __init__(
-        self, backward: Backward, forward: Forward, others: Mapping[str, Field] | None = None
+        self, backward: Backward, forward: Forward, others: Mapping[str, Table] | None = None
     ) -> None:
         self._equations = {
             equation.name: equation
             for equations in (backward.adjoints, backward.gradients)
             for equation in equations.values()
         }
-        self._fields: dict[str, Field] = {**forward.fields, **(others or {})}
+        self._fields: dict[str, Table] = {**forward.fields, **(others or {})}
         self._sizes = forward.sizes
+        self._kind = forward.kind
 
-    def __getitem__(self, name: str) -> Field:
+    def __getitem__(self, name: str) -> Table:
         if name not in self._fields:
             for group in grouped(self._missing(name)):
                 self._fields.update(self.evaluator().run(group))
@@ -121,7 +128,7 @@ class Derived(Mapping[str, Field]):
 
     def evaluator(self) -> Evaluator:
         """An evaluator of expressions in these tensors."""
-        return Evaluator(Decimals(), self, self._sizes)
+        return Evaluator(self._kind(), self, self._sizes)
 
     def element(self, element: sp.Expr, places: Mapping[sp.Idx, int]) -> Any:
         """The value of an element, by the equation that defines its tensor."""
