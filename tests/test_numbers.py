@@ -48,7 +48,8 @@ from symbackprop.typeset.page_latex import latex_page
 from symbackprop.typeset.page_markdown import markdown_page
 from symbackprop.typeset.page_text import text_page
 from symbackprop.typeset.text import text
-from symbackprop.verify.evaluate import Decimals, Evaluator
+from symbackprop.verify.arithmetic import Decimals
+from symbackprop.verify.evaluate import Evaluator
 from symbackprop.verify.sampling import Point
 from symbackprop.verify.tables import Derived, Forward
 from symbackprop.verify.worked import easy_point, work_out

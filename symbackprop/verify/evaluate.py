@@ -315,9 +315,7 @@ class Evaluator:
         return self._reduction(expr, scope, [], self._largest)
 
     def _arg_max_over(self, expr: Any, scope: _Scope) -> Reader:
-        return self._reduction(
-            expr, scope, [], lambda values: values.index(self._largest(values))
-        )
+        return self._reduction(expr, scope, [], lambda values: values.index(self._largest(values)))
 
     def _kronecker(self, expr: Any, scope: _Scope) -> Reader:
         first, second = (self._place(argument, scope) for argument in expr.args[:2])

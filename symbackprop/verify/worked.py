@@ -38,8 +38,9 @@ from symbackprop.typeset.numbers import (
     shown_positions,
 )
 from symbackprop.typeset.slices import page_slices
-from symbackprop.verify.evaluate import DIGITS as PRECISION
-from symbackprop.verify.evaluate import Decimals, Evaluator, Position, Table
+from symbackprop.verify.arithmetic import DIGITS as PRECISION
+from symbackprop.verify.arithmetic import Decimals
+from symbackprop.verify.evaluate import Evaluator, Position, Table
 from symbackprop.verify.exact import extent_of
 from symbackprop.verify.sampling import DECIMAL, Point, check_facts, choose_sizes, draw
 from symbackprop.verify.tables import Derived, Forward
