@@ -71,6 +71,13 @@ def test_a_jacobian_holds() -> None:
     assert check_equalities(derive_jacobian(network, "a1", ["z1", "W1"])).worst <= 1e-50
 
 
+def test_an_adjoint_is_0_where_its_tensor_was_not_read() -> None:
+    """GLU's gate reads the second half of the channels, its values the first."""
+    system = sb.Sequential(sb.GLU()).system(sb.MSELoss(), shape=(6,))
+    assert check_equalities(derive_backward(system, ["x"])).worst <= 1e-50
+    assert sb.derive(system, ["x"]).verify(backends=["numpy"]).ok
+
+
 def test_given_sizes_are_used_and_bad_ones_refused() -> None:
     assert check_equalities(LABELS, sizes={"N": 11}).sizes == {"N": 11}
     with pytest.raises(UnknownNameError):

@@ -51,7 +51,12 @@ class Table(dict[Position, Any]):
     ----------
     shape
         How many positions each axis has; what is outside and no base case is 0.
+    is_adjoint
+        Whether it is a derivative: that of an element which is read in some places only is
+        0 in the others, so that any index may run beyond its axes.
     """
+
+    is_adjoint = False
 
     def __init__(
         self, shape: Sequence[int], entries: Field | Iterable[tuple[Position, Any]] = ()
@@ -454,6 +459,8 @@ def _remembered(reader: Reader, slots: Sequence[int]) -> Reader:
 def _outside(expr: sp.Expr, field: Field, position: Position) -> Any:
     """What an element is at a position that no table has: 0 outside the range."""
     shape = field.shape if isinstance(field, Table) else ()
+    if isinstance(field, Table) and field.is_adjoint:
+        return 0
     inside = [0 <= at < n for at, n in zip(position, shape, strict=False)]
     plain = [isinstance(place, sp.Idx | sp.Indexed) for place in expr.indices]
     if all(inside) or not all(ok for ok, strict in zip(inside, plain, strict=True) if strict):

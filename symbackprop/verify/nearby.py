@@ -86,7 +86,9 @@ class Nearby(Mapping[str, Table]):
         if name not in self._tables:
             if name not in self.backward.tensors:
                 raise UnknownNameError("tensor", name, self)
-            self._tables[name] = self._made(self.backward.tensors[name])
+            tensor = self.backward.tensors[name]
+            self._tables[name] = self._made(tensor)
+            self._tables[name].is_adjoint = bool(tensor.adjoint_of or tensor.derivative_of)
         return self._tables[name]
 
     def __iter__(self) -> Iterator[str]:

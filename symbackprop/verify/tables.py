@@ -100,7 +100,10 @@ class Derived(Mapping[str, Table]):
     def __getitem__(self, name: str) -> Table:
         if name not in self._fields:
             for group in grouped(self._missing(name)):
-                self._fields.update(self.evaluator().run(group))
+                tables = self.evaluator().run(group)
+                for table in tables.values():
+                    table.is_adjoint = True
+                self._fields.update(tables)
         return self._fields[name]
 
     def __contains__(self, name: object) -> bool:
