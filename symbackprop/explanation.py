@@ -1,4 +1,4 @@
-"""A derivation explained: laid out as a page."""
+"""A derivation explained: laid out as a page, every equality on it checked."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from symbackprop.calculus import Backward
 from symbackprop.typeset import VIEWS, Composer, Page, Title, View, shown_names
+from symbackprop.verify import check_equalities
 
 
 def explained(
@@ -15,7 +16,7 @@ def explained(
     *,
     title: Title = "",
 ) -> Page:
-    r"""The page of a derivation.
+    r"""The page of a derivation, after both sides of everything on it were evaluated.
 
     Parameters
     ----------
@@ -31,8 +32,11 @@ def explained(
 
     Raises
     ------
+    VerificationError
+        If two sides of an equality differ; names the step.
     UnknownNameError, OptionError
         If a name is not on the page, or two symbols would look the same.
     """
     composer = Composer(backward, views, shown_names(backward, names or {}))
-    return composer.page(title)
+    matrices = [composer.writers[view] for view in composer.views if view != "index"]
+    return composer.page(title, checked=check_equalities(backward, matrices))

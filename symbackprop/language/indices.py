@@ -8,10 +8,12 @@ that runs over ``0 … size-1``.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from numbers import Integral
 from typing import Any, TypeAlias
 
 import sympy as sp
+from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symbackprop.errors import ShapeError
 
@@ -94,6 +96,12 @@ def fresh_name(taken: Collection[str], prefer: Sequence[str]) -> str:
         primes += "'"
 
 
-def free_indices(expr: Any) -> set[sp.Idx]:
+@lru_cache(maxsize=4096)
+def free_indices(expr: Any) -> frozenset[sp.Idx]:
     """The indices of an expression that nothing inside binds."""
-    return {symbol for symbol in expr.free_symbols if isinstance(symbol, sp.Idx)}
+    if isinstance(expr, sp.Idx):
+        return frozenset((expr,))
+    if isinstance(expr, ExprWithLimits):  # SymPy's own free_symbols writes the body anew
+        inside = free_indices(expr.function).difference(limit[0] for limit in expr.limits)
+        return inside.union(*(free_indices(end) for limit in expr.limits for end in limit[1:]))
+    return frozenset().union(*map(free_indices, expr.args))

@@ -47,7 +47,7 @@ from symbackprop.typeset.matrix import (
     transpose,
 )
 from symbackprop.typeset.network import Network, NoMatrixForm
-from symbackprop.typeset.order import Context
+from symbackprop.typeset.order import Context, has
 from symbackprop.typeset.slices import sliced_indices, steps_of
 from symbackprop.typeset.terms import Split, split_term
 
@@ -133,7 +133,7 @@ class _Builder:
         except NoMatrixForm:
             return None
 
-    def _free(self, expr: sp.Expr) -> set[sp.Idx]:
+    def _free(self, expr: sp.Expr) -> frozenset[sp.Idx]:
         """The indices of an expression that are no subscripts."""
         return free_indices(expr) - self._subscripts
 
@@ -224,9 +224,10 @@ class _Builder:
 
     def _is_constant(self, expr: sp.Expr) -> bool:
         """Whether an expression without free indices is written without matrices too."""
+        if has(expr, *BINDERS, sp.Indexed):
+            return False
         tensors = [self._context.tensor(s) for s in expr.free_symbols]
-        sums = expr.has(*BINDERS, sp.Indexed)
-        return not sums and not any(t is not None and t.adjoint_of for t in tensors)
+        return not any(t is not None and t.adjoint_of for t in tensors)
 
     def _is_term(self, expr: sp.Expr) -> bool:
         if isinstance(expr, sp.Pow):

@@ -40,7 +40,7 @@ from symbackprop.typeset.matrix import (
 #: Turns an expression into a matrix with the rows and columns asked for.
 Convert: TypeAlias = Callable[[sp.Expr, Axis, Axis], Matrix]
 #: The indices of an expression that its rows and columns must run over.
-Free: TypeAlias = Callable[[sp.Expr], set[sp.Idx]]
+Free: TypeAlias = Callable[[sp.Expr], frozenset[sp.Idx]]
 
 
 class NoMatrixForm(Exception):  # noqa: N818 (an answer, not an error)

@@ -34,6 +34,7 @@ from symbackprop.typeset.matrix import (
     parts,
 )
 from symbackprop.typeset.matrix_formula import matrix_formula
+from symbackprop.typeset.order import has
 from symbackprop.typeset.page import Note, Reason, View
 from symbackprop.typeset.slices import is_moving, positions
 
@@ -103,9 +104,11 @@ class _Signs:
         parted = [node for node in nodes if isinstance(node, Leaf) and node.at]
         if parted:
             yield Reason("note-slice", (self._plainest(parted),))
-        if any(map(_is_mask, nodes)) or any(e.rhs.has(bracket, sp.KroneckerDelta) for e in written):
+        if any(map(_is_mask, nodes)) or any(
+            has(e.rhs, bracket, sp.KroneckerDelta) for e in written
+        ):
             yield Reason("note-bracket")
-        if any(equation.rhs.has(ArgMaxOver) for equation in self.equations):
+        if any(has(equation.rhs, ArgMaxOver) for equation in self.equations):
             yield Reason("note-first")
         yield from self._places(written)
         if any(isinstance(node, Leaf | OneHot) and node.flipped for node in nodes):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TypeAlias
 
 import sympy as sp
@@ -91,16 +92,14 @@ class Context:
 
     def is_counting(self, expr: sp.Expr) -> bool:
         """Whether this is a position or a size: made of indices, sizes and numbers alone."""
+        if has(expr, sp.Indexed, *BINDERS, bracket, sp.Piecewise):
+            return False
         symbols = expr.free_symbols
-        return (
-            bool(symbols)
-            and all(isinstance(s, sp.Idx) or self.is_size(s) for s in symbols)
-            and not expr.has(sp.Indexed, *BINDERS, bracket, sp.Piecewise)
-        )
+        return bool(symbols) and all(isinstance(s, sp.Idx) or self.is_size(s) for s in symbols)
 
     def is_coefficient(self, expr: sp.Expr) -> bool:
         """Whether this is made of numbers, sizes and given or forward scalars alone."""
-        if expr.has(sp.Indexed, *BINDERS, sp.Idx, bracket):
+        if has(expr, sp.Indexed, *BINDERS, sp.Idx, bracket):
             return False
         return not any(self.is_adjoint(symbol) for symbol in expr.free_symbols)
 
@@ -122,7 +121,7 @@ class Context:
         )
 
     def _is_target(self, term: sp.Expr) -> bool:
-        return {self._role(element) for element in elements(term)} == {Role.TARGET}
+        return {self._role(element) for element in _elements(term)} == {Role.TARGET}
 
     def bound_indices(self, reduction: sp.Expr) -> tuple[sp.Idx, ...]:
         """What a sum runs over, in the order in which a reader of its body meets them.
@@ -133,7 +132,7 @@ class Context:
         bound = [limit[0] for limit in reduction.limits]
         if len(bound) == 1 or isinstance(reduction, ArgMaxOver):
             return tuple(bound)
-        found = self.in_order(list(elements(reduction.function)))
+        found = self.in_order(list(_elements(reduction.function)))
         places = [i for element in found for i in self._indices(element)]
         return tuple(sorted(bound, key=lambda i: (i not in places, [*places, i].index(i))))
 
@@ -143,7 +142,7 @@ class Context:
         """Where a factor stands in its product."""
         base = factor.base if isinstance(factor, sp.Pow) else factor
         kind = self._factor_class(factor, base)
-        return (kind, *self._element_key(base), factor.count_ops())
+        return (kind, *self._element_key(base), _operations(factor))
 
     def _factor_class(self, factor: sp.Expr, base: sp.Expr) -> int:
         if self.is_coefficient(factor):
@@ -160,13 +159,13 @@ class Context:
 
     def _is_residual(self, expr: sp.Expr) -> bool:
         """A difference such as ``ŷ - y``, which plays the part of an error."""
-        if len(expr.args) != 2 or expr.has(*BINDERS):
+        if len(expr.args) != 2 or has(expr, *BINDERS):
             return False
-        return any(self.is_adjoint(e) or self._role(e) is Role.TARGET for e in elements(expr))
+        return any(self.is_adjoint(e) or self._role(e) is Role.TARGET for e in _elements(expr))
 
     def _element_key(self, expr: sp.Expr) -> SortKey:
         """Chains read from the left: x[n,i] W[j,i] towards (n, j); data y log p, weights last."""
-        found = list(elements(expr))
+        found = list(_elements(expr))
         names = [i.name for element in found for i in self._indices(element)]
         last = len(self.order)
         places = sorted({self.order.index(name) for name in names if name in self.order})
@@ -178,14 +177,14 @@ class Context:
     def term_key(self, term: sp.Expr, negative: bool) -> SortKey:
         """Where a term stands in its sum."""
         totals = [factor for factor in sp.Mul.make_args(term) if factor.is_Add]
-        found = list(elements(term))
+        found = list(_elements(term))
         return (
             int(negative),
             # β₁ m before (1 − β₁) g
             sum(self.is_coefficient(total) for total in totals),
             self._term_class(term, found),
             len(totals),
-            term.count_ops(),
+            _operations(term),
             self._declared(found),
         )
 
@@ -201,7 +200,7 @@ class Context:
         if roles == {Role.TARGET}:
             return 3
         factors = sp.Mul.make_args(term)
-        leading = term.has(*BINDERS) or any(self.is_adjoint(f) for f in factors)
+        leading = has(term, *BINDERS) or any(self.is_adjoint(f) for f in factors)
         return 1 if leading else 2
 
     def _indices(self, element: sp.Expr) -> list[sp.Idx]:
@@ -233,6 +232,27 @@ class Context:
     def in_order(self, factors: list[sp.Expr]) -> list[sp.Expr]:
         """Factors in reading order."""
         return sorted(factors, key=self.factor_key) if len(factors) > 1 else factors
+
+
+def has(expr: sp.Expr, *kinds: type) -> bool:
+    """Whether nodes of one of these kinds are in an expression; as SymPy's, but remembered."""
+    return any(issubclass(kind, kinds) for kind in _kinds(expr))
+
+
+@lru_cache(maxsize=16384)
+def _kinds(expr: sp.Basic) -> frozenset[type]:
+    return frozenset((type(expr),)).union(*map(_kinds, expr.args))
+
+
+# The same terms stand in one step after another.
+@lru_cache(maxsize=4096)
+def _elements(expr: sp.Expr) -> tuple[sp.Expr, ...]:
+    return tuple(elements(expr))
+
+
+@lru_cache(maxsize=4096)
+def _operations(expr: sp.Expr) -> int:
+    return int(expr.count_ops())
 
 
 def _name(element: sp.Expr) -> str:

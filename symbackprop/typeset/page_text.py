@@ -42,6 +42,8 @@ from symbackprop.typeset.wrapping import TIE, equation, formula, sentence
 WIDTH = 80
 Rows: TypeAlias = list[tuple[str, ...]]
 
+_NAMED = 6  # tensors that were not checked are named, of more the first
+
 
 def text_page(  # noqa: PLR0913 (what is shown, and on which screen)
     page: Page,
@@ -106,13 +108,18 @@ def text_checked(checked: Checked, language: str) -> str:
 def _checked(checked: Checked, language: str) -> str:
     """The same, formulas tied together."""
     sizes = ", ".join(f"{name}{TIE}={TIE}{size}" for name, size in checked.sizes.items())
-    return phrase("checked", language).format(
+    told = phrase("checked", language).format(
         count=checked.count,
         digits=checked.digits,
         points=checked.points,
         sizes=phrase("checked-sizes", language).format(sizes=sizes) if sizes else "",
         worst=f"{checked.worst:.0e}",
     )
+    if not checked.unchecked:
+        return told
+    names = phrase("comma", language).join(checked.unchecked[:_NAMED])
+    names += " …" if len(checked.unchecked) > _NAMED else ""
+    return " ".join((told, phrase("checked-not", language).format(names=names)))
 
 
 class _Writer:

@@ -108,6 +108,8 @@ _PAGE = {
     "checked": "Each of these {count} equalities was evaluated at {points} points drawn at "
     "random{sizes}: both sides agree to {digits} digits (largest difference {worst}).",
     "checked-sizes": ", with {sizes}",
+    "checked-not": "Not all that concerns {names} was: at these sizes it takes too long. Derive "
+    "the same network with smaller sizes to have it checked.",
 }
 
 _NOTES = {

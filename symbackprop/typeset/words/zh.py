@@ -106,6 +106,8 @@ _PAGE = {
     "checked": "以上 {count} 个等式都在随机抽取的 {points} 个点处求值{sizes}："
     "两边的 {digits} 位有效数字相同（最大相差 {worst}）。",
     "checked-sizes": "（{sizes}）",
+    "checked-not": "与 {names} 有关的等式未全部验证：在这样的尺寸下耗时过长。"
+    "把同一网络改用较小的尺寸推导，即可验证。",
 }
 
 _NOTES = {
