@@ -80,34 +80,49 @@ def test_cross_entropy_of_the_tutorial_is_nll_with_a_sum(builder: ModuleType) ->
     assert abs(softmax_again.item() - loss) > 0.1
 
 
-def test_the_examples_in_the_readme_run() -> None:
-    failures, tried = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+#: By the file's name, how its commands are run.
+READMES = {"README.md": (), "README.zh.md": ("--lang", "zh")}
+
+each_readme = pytest.mark.parametrize("name", READMES)
+
+
+@each_readme
+def test_the_examples_in_the_readme_run(name: str) -> None:
+    failures, tried = doctest.testfile(str(ROOT / name), module_relative=False, encoding="utf-8")
     assert tried > 5
     assert failures == 0
 
 
-def _blocks(language: str) -> list[str]:
-    readme = (ROOT / "README.md").read_text("utf-8")
+def _blocks(name: str, language: str) -> list[str]:
+    readme = (ROOT / name).read_text("utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
 
 
-def test_the_derivations_in_the_readme_are_what_is_printed() -> None:
-    (shown, _), (formulas,) = _blocks("text"), _blocks("math")
-    printed = CliRunner().invoke(cli, ["derive"]).stdout
+@each_readme
+def test_the_derivations_in_the_readme_are_what_is_printed(name: str) -> None:
+    (shown, _), (formulas,) = _blocks(name, "text"), _blocks(name, "math")
+    printed = CliRunner().invoke(cli, ["derive", *READMES[name]]).stdout
     assert shown in printed
-    (command,) = re.findall(r"^\(`symbp (.*)`\):$", (ROOT / "README.md").read_text("utf-8"), re.M)
+    (command,) = re.findall(r"^\(`symbp (.*)`\):$", (ROOT / name).read_text("utf-8"), re.M)
     page = CliRunner().invoke(cli, shlex.split(command)).stdout.splitlines()
     rows = [row.removesuffix(" \\\\") for row in formulas.splitlines()]
     assert set(rows) <= {row.removesuffix(" \\\\") for row in page}
     assert len(rows) == 4
 
 
+def test_both_readmes_show_the_same_commands_and_examples() -> None:
+    english, chinese = READMES
+    for language in ("python", "math"):
+        assert _blocks(english, language) == _blocks(chinese, language)
+    assert _blocks(english, "console")[1] == _blocks(chinese, "console")[1]
+
+
 def test_the_commands_in_the_readme_are_understood(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # one of them writes a file, and one reads what is shown
-    (tmp_path / "softmax.eqs").write_text(_blocks("text")[1], "utf-8")
-    lines = [line[2:] for block in _blocks("console") for line in block.splitlines()]
+    monkeypatch.chdir(tmp_path)  # some of them write a file, and some read what is shown
+    (tmp_path / "softmax.eqs").write_text(_blocks("README.md", "text")[1], "utf-8")
+    lines = [line[2:] for block in _blocks("README.md", "console") for line in block.splitlines()]
     commands = [shlex.split(line, comments=True) for line in lines]
     makefile = (ROOT / "Makefile").read_text("utf-8")
     for program, name, *arguments in commands:
