@@ -57,7 +57,7 @@ def _delimiter(tokens: list[str], place: int, token: str) -> str:
         return "".join(tokens[place + 1 : tokens.index("}", place) + 1])
     if token in (r"\left", r"\right"):
         delimiter = tokens[place + 1]
-        known = {"(", ")", "[", "]", "|", r"\lVert", r"\rVert", r"\lfloor", r"\rfloor"}
+        known = {"(", ")", "[", "]", "|", ".", r"\lVert", r"\rVert", r"\lfloor", r"\rfloor"}
         assert delimiter in known, f"{token}{delimiter}"
         return delimiter
     return ""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 import sympy as sp
 from balanced import check_latex
@@ -11,7 +9,6 @@ from balanced import check_latex
 import symbackprop.language as sb
 from symbackprop.calculus import derive_backward
 from symbackprop.typeset import (
-    json_derivation,
     latex_derivation,
     latex_equation,
     latex_expression,
@@ -155,15 +152,6 @@ def test_base_cases_stand_under_their_equation() -> None:
     case = r"\text{with } h_{-1,\,n,\,d} = h^{(0)}_{nd}"
     assert rf"&\quad {case} \\" in latex
     assert case in markdown_derivation(backward, level="key")
-    forward = json.loads(json.dumps(json_derivation(backward)))["forward"]
-    assert forward["h"]["base"] == [
-        {
-            "index": r"h_{-1,\,n,\,d} = h^{(0)}_{nd}",
-            "matrix": r"h_{-1} = h^{(0)}",
-            "text": "h[−1,n,d] = h0[n,d]",
-        }
-    ]
-    assert "base" not in forward["L"]
     equation = backward.system.definitions["h"]
     assert text_equation(equation, backward.tensors).endswith(" with h[−1,n,d] = h0[n,d]")
     assert latex_equation(equation, backward.tensors).endswith(rf"\quad {case}")

@@ -128,10 +128,12 @@ def _(formula: Product) -> str:
     written = latex(formula.factors[0])
     if formula.tight:
         return "".join(map(latex, formula.factors))
-    for factor in formula.factors[1:]:
-        following = latex(factor)
-        written += (r" \cdot " if needs_dot(following) else " ") + following
-    return written
+    return written + "".join(times(factor) + latex(factor) for factor in formula.factors[1:])
+
+
+def times(factor: Formula) -> str:
+    """What stands before a factor."""
+    return r" \cdot " if needs_dot(latex(factor)) else " "
 
 
 def needs_dot(written: str) -> bool:
@@ -201,9 +203,14 @@ def _(formula: Root) -> str:
 
 @latex.register
 def _(formula: Reduction) -> str:
+    return f"{reduction(formula)} {latex(formula.body)}"
+
+
+def reduction(formula: Reduction) -> str:
+    """A sum's or a maximum's sign, with its indices."""
     names = [latex(idx) for idx in formula.indices]
     sign = {"sum": r"\sum", "max": r"\max", "argmax": r"\operatorname*{arg\,max}"}
-    return rf"{sign[formula.operator]}_{{{','.join(names)}}} {latex(formula.body)}"
+    return rf"{sign[formula.operator]}_{{{','.join(names)}}}"
 
 
 @latex.register

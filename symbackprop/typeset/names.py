@@ -39,13 +39,15 @@ _ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
 _SUBSCRIPTS = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
 _SUPERSCRIPTS = dict(zip("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻", strict=True))
 
-#: LaTeX's special characters; a name may hold any of them.
+#: LaTeX's special characters, and the space, which mathematics ignores; a name may hold any.
 _ESCAPES = {
     "\\": r"\backslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "^": r"\wedge{}",
-    "#": r"\#", "%": r"\%", "&": r"\&", "$": r"\$", "~": r"\sim{}",
+    "#": r"\#", "%": r"\%", "&": r"\&", "$": r"\$", "~": r"\sim{}", " ": r"\ ",
 }  # fmt: skip
 
-_SCRIPT = r"\{[^{}]*\}|\([^()]*\)|[^\W_]+"
+# What a script may hold: nothing that LaTeX would take for a command or another script.
+_IN_SCRIPT = r"(?:[^\W_]|[ .,:;/+*=<>|!?'-])"
+_SCRIPT = rf"\{{(?:{_IN_SCRIPT}|[()])+\}}|\({_IN_SCRIPT}*\)|[^\W_]+"
 _NAME = re.compile(
     r"(?P<base>[^\W\d_]+)(?P<layer>\d*)"
     rf"(?:_(?P<sub>{_SCRIPT}))?(?:\^(?P<sup>{_SCRIPT}))?(?P<prime>'*)"
@@ -221,7 +223,8 @@ def _unicode(match: re.Match[str], sup: str) -> str:
 
 def _escaped(name: str) -> str:
     # Math commands such as \backslash are not allowed in \text, so only letters go there.
-    runs = re.findall(r"[\x00-\x7f]+|[^\x00-\x7f]+", name)
+    printed = "".join(char if char.isprintable() else "?" for char in name)
+    runs = re.findall(r"[\x00-\x7f]+|[^\x00-\x7f]+", printed)
     return "".join(
         rf"\mathrm{{{''.join(_ESCAPES.get(char, char) for char in run)}}}"
         if run.isascii()
@@ -232,7 +235,7 @@ def _escaped(name: str) -> str:
 
 def latex_tokens(latex: str) -> list[str]:
     """Commands, single characters and balanced groups, in order."""
-    tokens: list[str] = []
+    found: list[str] = []
     place = 0
     while place < len(latex):
         start = place
@@ -243,8 +246,8 @@ def latex_tokens(latex: str) -> list[str]:
             place = command.end() if command else place + 1
         else:
             place += 1
-        tokens.append(latex[start:place])
-    return tokens
+        found.append(latex[start:place])
+    return found
 
 
 def _group_end(latex: str, start: int) -> int:

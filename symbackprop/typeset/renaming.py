@@ -10,8 +10,9 @@ from sympy.core.function import AppliedUndef
 from symbackprop.calculus import Backward
 from symbackprop.errors import OptionError, UnknownNameError
 from symbackprop.language import index_name
-from symbackprop.typeset.names import Glyph, latex_glyph
+from symbackprop.typeset.names import Glyph
 from symbackprop.typeset.order import Context
+from symbackprop.typeset.symbols import symbol_from_latex
 
 
 def shown_names(backward: Backward, renamed: Mapping[str, str]) -> dict[str, Glyph]:
@@ -36,7 +37,10 @@ def shown_names(backward: Backward, renamed: Mapping[str, str]) -> dict[str, Gly
     for name in renamed:
         if name not in known:
             raise UnknownNameError("symbol", name, known, where="--name")
-    names = {name: latex_glyph(latex) for name, latex in renamed.items()}
+    names = {
+        name: symbol_from_latex(latex, where=f"--name {name}={latex}")
+        for name, latex in renamed.items()
+    }
     if names:
         _refuse_clashes(backward, names, known)
     return names
