@@ -79,6 +79,10 @@ class OptionError(SymbackpropError):
     """An argument or option has a value outside its range."""
 
 
+class PaperError(SymbackpropError):
+    """A page that cannot be set: TeX stops at it."""
+
+
 class CompileError(SymbackpropError):
     """Equations that a backend cannot express."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from symbackprop.typeset.page import Level, Page, View
+from symbackprop.typeset.page_article import article_page
 from symbackprop.typeset.page_html import html_page
 from symbackprop.typeset.page_latex import latex_page
 from symbackprop.typeset.page_markdown import markdown_page
@@ -17,6 +18,7 @@ PageFormat: TypeAlias = Callable[[Page, View, Level, str], str]
 FORMATS: Mapping[str, PageFormat] = {
     "text": text_page,
     "latex": latex_page,
+    "tex": article_page,
     "markdown": markdown_page,
     "html": html_page,
 }
