@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sympy.core.function import AppliedUndef
+import numpy as np
 
 from symbackprop.calculus import (
     Backward,
@@ -45,7 +45,7 @@ from symbackprop.typeset import (
     text_derivation,
     text_equation,
 )
-from symbackprop.verify import Report, verify_backward
+from symbackprop.verify import Report, sample_values, verify_backward
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Derivation:
         level: Level = "result",
         convention: Convention = "row",
     ) -> str:
-        """The derivation as one ``align*`` environment (amsmath, amssymb)."""
+        """The derivation as ``align*`` environments (amsmath, amssymb)."""
         return latex_derivation(self.backward, notation, level, convention)
 
     def text(
@@ -154,9 +154,9 @@ class Derivation:
         """The derivation in Markdown with LaTeX formulas, as GitHub renders it."""
         return markdown_derivation(self.backward, notation, level, convention)
 
-    def json(self, convention: Convention = "row") -> dict[str, Any]:
-        """The derivation as plain data; see `symbackprop.typeset.json_derivation`."""
-        return json_derivation(self.backward, convention)
+    def json(self, language: str = "en") -> dict[str, Any]:
+        """The derivation as plain data; see `symbackprop.typeset.json_page`."""
+        return json_derivation(self.backward, language)
 
     def compile(
         self,
@@ -202,6 +202,30 @@ class Derivation:
         """
         return compile_training_step(self.backward, optimizer, backend, dtype=dtype, device=device)
 
+    def sample(
+        self, *, seed: int = 0, sizes: Mapping[str, int] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Draw numbers for everything that must be fed, such that the objective has a value.
+
+        Parameters
+        ----------
+        seed
+            Of the random numbers.
+        sizes
+            Numbers for some of the symbolic sizes; the others become small primes.
+
+        Returns
+        -------
+        dict
+            By name, what the compiled function takes; labels are whole numbers.
+
+        Raises
+        ------
+        UnknownNameError, ShapeError
+            If `sizes` names no size, or gives one that is not a positive whole number.
+        """
+        return sample_values(self.backward, seed=seed, sizes=sizes)
+
     def verify(
         self,
         *,
@@ -223,10 +247,7 @@ class Derivation:
             code, and the oracles put a function of their own in its place.
         """
         if backends is None:
-            open_ended = any(
-                expr.atoms(AppliedUndef) for e in self.system.equations for expr in e.expressions
-            )
-            backends = () if open_ended else tuple(BACKENDS)
+            backends = () if self.system.open_functions else tuple(BACKENDS)
         # A Jacobian is checked as the gradient of a sum with random weights.
         checked = scalarised(self.backward)
         compiled = {name: compile_backward(checked, name, dtype="float64") for name in backends}

@@ -15,6 +15,7 @@ def explained(
     names: Mapping[str, str] | None = None,
     *,
     title: Title = "",
+    folded: bool = True,
 ) -> Page:
     r"""The page of a derivation, after both sides of everything on it were evaluated.
 
@@ -29,6 +30,8 @@ def explained(
         their names say: ``{"W1": r"W^{(1)}"}``.
     title
         What is differentiated, in the reader's words, or by language.
+    folded
+        Whether blocks that repeat another one are folded.
 
     Raises
     ------
@@ -39,4 +42,5 @@ def explained(
     """
     composer = Composer(backward, views, shown_names(backward, names or {}))
     matrices = [composer.writers[view] for view in composer.views if view != "index"]
-    return composer.page(title, checked=check_equalities(backward, matrices))
+    checked = check_equalities(backward, matrices)
+    return composer.page(title, folded=folded, checked=checked)

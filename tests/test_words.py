@@ -52,11 +52,11 @@ def test_every_role_and_every_key_in_the_source_has_words(language: str) -> None
 def _keys(tree: ast.AST) -> Iterator[str]:
     """The keys that are written out where a phrase is asked for."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {
-            "phrase",
-            "Reason",
-            "text_reason",
-        }:
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        # A function, or a method of a writer.
+        called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        if called in {"phrase", "Reason", "text_reason", "_word", "_heading", "_part"}:
             first = node.args[0]
             if isinstance(first, ast.Constant):
                 yield first.value

@@ -198,20 +198,27 @@ def screen(output: Path | None) -> Screen:
     return Screen(shutil.get_terminal_size((WIDTH, 24)).columns, colour)
 
 
-def deliver(text: str, output: Path | None) -> None:
-    """Print a text, or write it into a file: all of it, or nothing.
+def deliver(made: str | bytes, output: Path | None) -> None:
+    """Print a text, or write it or a file's content into a file: all of it, or nothing.
 
     Raises
     ------
     OptionError
-        If the file cannot be written.
+        If the file cannot be written, or content that is no text would be printed on a
+        terminal.
     """
-    text = text.rstrip("\n") + "\n"
+    content = made if isinstance(made, bytes) else f"{made.rstrip(chr(10))}\n".encode()
     if output is None:
-        click.echo(text, nl=False)
+        if isinstance(made, bytes) and sys.stdout.isatty():
+            raise OptionError(
+                "this is no text, so a terminal cannot show it",
+                where="--output",
+                remedy="name a file, as in -o derivation.pdf",
+            )
+        click.echo(content if isinstance(made, bytes) else content.decode(), nl=False)
         return
     try:
-        _write(output, text)
+        _write(output, content)
     except OSError as error:
         raise OptionError(
             f"cannot write {str(output)!r}: {error.strerror or error}",
@@ -220,19 +227,19 @@ def deliver(text: str, output: Path | None) -> None:
         ) from error
 
 
-def _write(output: Path, text: str) -> None:
+def _write(output: Path, content: bytes) -> None:
     mode = 0o666 & ~_umask()
     if output.exists():
-        output.open("a", encoding="utf-8").close()  # one that may not be written is not replaced
+        output.open("ab").close()  # one that may not be written is not replaced
         mode = output.stat().st_mode
         if not stat.S_ISREG(mode):  # a device or a pipe holds nothing that could be lost
-            output.write_text(text, encoding="utf-8")
+            output.write_bytes(content)
             return
     place = output.resolve()  # a link stays, and what it leads to is written
     handle, beside = tempfile.mkstemp(dir=place.parent, prefix=".symbp-")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
         Path(beside).chmod(stat.S_IMODE(mode))
         os.replace(beside, place)
     except BaseException:

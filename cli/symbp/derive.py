@@ -12,6 +12,9 @@ import click
 from symbackprop.calculus import derive_backward
 from symbackprop.errors import OptionError
 from symbackprop.explanation import explained
+from symbackprop.interop.notebook import equations_source, network_source, notebook
+from symbackprop.interop.pdf import pdf
+from symbackprop.language import System
 from symbackprop.typeset import (
     FORMATS,
     LEVELS,
@@ -20,13 +23,15 @@ from symbackprop.typeset import (
     Convention,
     Level,
     Notation,
-    json_derivation,
+    article_page,
+    json_page,
     text_page,
     view_of,
 )
 from symbp.common import (
     Shape,
     deliver,
+    is_equation_file,
     language_option,
     network_options,
     output_option,
@@ -96,7 +101,7 @@ def _names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dic
 @click.option(
     "--format",
     "style",
-    type=click.Choice([*FORMATS, "json"]),
+    type=click.Choice([*FORMATS, "pdf", "ipynb", "json"]),
     default="text",
     show_default=True,
 )
@@ -130,22 +135,40 @@ def command(**options: Any) -> None:
       symbp derive "Linear(4, 3) Tanh" --wrt W1 --wrt x --level all
       symbp derive --format latex --notation index -o gradients.tex
       symbp derive attention.eqs --wrt Q --notation index
+      symbp derive --format pdf --level all -o derivation.pdf
     """
     deliver(_written(Request(**options)), options["output"])
 
 
-def _written(request: Request) -> str:
+def _written(request: Request) -> str | bytes:
     system = read_system(request.model, request.loss, request.shape)
     backward = derive_backward(system, request.wrt or None)
-    if request.style == "json":
-        data = json_derivation(backward, request.convention, request.language)
-        return json.dumps(data, indent=2, ensure_ascii=False)
     view = view_of(request.notation, request.convention)
     views = VIEWS if request.style in SWITCHED else (view,)
-    page = explained(backward, views, request.names, title=request.model)
-    if request.style == "text":
-        on = screen(request.output)
-        return text_page(
-            page, view, request.level, request.language, width=on.width, colour=on.colour
-        )
-    return FORMATS[request.style](page, view, request.level, request.language)
+    page = explained(
+        backward,
+        views,
+        request.names,
+        title=request.model,
+        folded=request.style != "json",
+    )
+    manner = (view, request.level, request.language)
+    match request.style:
+        case "json":
+            return json.dumps(json_page(page, request.language), indent=2, ensure_ascii=False)
+        case "pdf":
+            return pdf(article_page(page, *manner))
+        case "ipynb":
+            source = _source(request, system)
+            return notebook(page, *manner, source, wrt=request.wrt, runs=not system.open_functions)
+        case "text":
+            on = screen(request.output)
+            return text_page(page, *manner, width=on.width, colour=on.colour)
+    return FORMATS[request.style](page, *manner)
+
+
+def _source(request: Request, system: System) -> str:
+    """Python that makes the system again."""
+    if is_equation_file(request.model):
+        return equations_source(Path(request.model).read_text("utf-8"))
+    return network_source(system.origin, request.shape)

@@ -118,6 +118,17 @@ class System:
         return tuple(t for t in self.tensors.values() if t.role is not Role.INTERMEDIATE)
 
     @cached_property
+    def open_functions(self) -> frozenset[str]:
+        """The names of the functions left open, such as σ where any activation is meant."""
+        calls = (
+            call
+            for equation in self.equations
+            for expr in equation.expressions
+            for call in expr.atoms(AppliedUndef)
+        )
+        return frozenset(call.func.__name__ for call in calls)
+
+    @cached_property
     def definitions(self) -> dict[str, Equation]:
         """The equation that defines each intermediate, in order of computation."""
         return {equation.name: equation for equation in self.equations}

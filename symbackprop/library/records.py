@@ -31,17 +31,22 @@ class Record:
         """The keyword arguments of the PyTorch class of the same name."""
         return {f.name: getattr(self, f.name) for f in fields(self) if "ours" not in f.metadata}
 
-    def __str__(self) -> str:
-        """The record as one writes it: ``Linear(10, 20, bias=False)``."""
-        shown = []
+    def written_arguments(self) -> Iterator[tuple[str, Any]]:
+        """What one writes to make the record: names and values, a leading one's name empty."""
         for field in fields(self):
             value = getattr(self, field.name)
             made = field.default_factory
             default = field.default if made is MISSING else made()
             if default is MISSING:
-                shown.append(str(value))
+                yield "", value
             elif value != default:
-                shown.append(f"{field.name}={value}")
+                yield field.name, value
+
+    def __str__(self) -> str:
+        """The record as one writes it: ``Linear(10, 20, bias=False)``."""
+        shown = [
+            f"{name}={value}" if name else str(value) for name, value in self.written_arguments()
+        ]
         return type(self).__name__ + (f"({', '.join(shown)})" if shown else "")
 
 

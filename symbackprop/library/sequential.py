@@ -85,6 +85,11 @@ class Network(Layer):
     def __len__(self) -> int:
         return len(self.layers)
 
+    def written_arguments(self) -> Iterator[tuple[str, Any]]:
+        """The layers, and options that are not as they are by default."""
+        yield from (("", layer) for layer in self.layers)
+        yield from ((field.name, getattr(self, field.name)) for field in self._options())
+
     def __str__(self) -> str:
         named = [f"{f.name}={getattr(self, f.name)!r}" for f in self._options()]
         return f"{type(self).__name__}({', '.join([*map(str, self.layers), *named])})"

@@ -18,10 +18,13 @@ from symbackprop.typeset.equations import (
 )
 from symbackprop.typeset.formats import FORMATS, SWITCHED
 from symbackprop.typeset.graph import Graph, graph_of, written_equations
+from symbackprop.typeset.latex import latex
 from symbackprop.typeset.matrix_form import Convention, matrix_form
 from symbackprop.typeset.mermaid import mermaid_graph
 from symbackprop.typeset.page import LEVELS, VIEWS, Checked, Level, Page, Title, View
-from symbackprop.typeset.page_json import JSON_SCHEMA, json_derivation
+from symbackprop.typeset.page_article import article_page
+from symbackprop.typeset.page_json import JSON_SCHEMA, json_derivation, json_page
+from symbackprop.typeset.page_markdown import JUPYTER, MarkdownWriter
 from symbackprop.typeset.page_text import WIDTH, text_page
 from symbackprop.typeset.renaming import shown_names
 from symbackprop.typeset.svg import svg_graph
@@ -30,6 +33,7 @@ from symbackprop.typeset.words import LANGUAGES, WORDS, phrase
 __all__ = [
     "FORMATS",
     "JSON_SCHEMA",
+    "JUPYTER",
     "LANGUAGES",
     "LEVELS",
     "SWITCHED",
@@ -41,13 +45,17 @@ __all__ = [
     "Convention",
     "Graph",
     "Level",
+    "MarkdownWriter",
     "Notation",
     "Page",
     "Title",
     "View",
+    "article_page",
     "columns",
     "graph_of",
     "json_derivation",
+    "json_page",
+    "latex",
     "latex_derivation",
     "latex_equation",
     "latex_expression",

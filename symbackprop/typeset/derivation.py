@@ -19,7 +19,7 @@ def latex_derivation(
     convention: Convention = "row",
     language: str = "en",
 ) -> str:
-    r"""A derivation as one ``align*`` environment (amsmath and amssymb).
+    r"""A derivation as ``align*`` environments (amsmath and amssymb).
 
     Parameters
     ----------

@@ -1,94 +1,131 @@
-"""A derivation as plain data."""
+"""A page as data, for programs: everything on it, every formula in LaTeX and in Unicode.
+
+`docs/derivation.schema.json` describes it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from symbackprop.calculus import Backward, Step
-from symbackprop.language import Equation
+from symbackprop.calculus import Backward
 from symbackprop.typeset.compose import Composer
-from symbackprop.typeset.equations import BaseLine
 from symbackprop.typeset.formula import Formula
 from symbackprop.typeset.latex import latex
-from symbackprop.typeset.matrix_form import Convention
+from symbackprop.typeset.page import VIEWS, Checked, Entry, Equality, Given, Move, Page, Row
 from symbackprop.typeset.page_text import text_reason
 from symbackprop.typeset.text import text
+from symbackprop.typeset.words import phrase
 
-#: The layout of `json_derivation`; changes when a key is renamed or removed.
-JSON_SCHEMA = "symbackprop.derivation/1"
+#: The layout of `json_page`; changes when a key is renamed or removed.
+JSON_SCHEMA = "symbackprop.derivation/2"
 
 
-def json_derivation(
-    backward: Backward, convention: Convention = "row", language: str = "en"
-) -> dict[str, Any]:
-    """A derivation as data that `json.dumps` takes.
+def json_derivation(backward: Backward, language: str = "en") -> dict[str, Any]:
+    """A derivation as data that `json.dumps` takes, in every notation; see `json_page`."""
+    return json_page(Composer(backward, VIEWS).page(folded=False), language)
+
+
+def json_page(page: Page, language: str = "en") -> dict[str, Any]:
+    """A page as data that `json.dumps` takes.
+
+    Parameters
+    ----------
+    page
+        A page; one on which nothing is folded has what is given and the summary in full.
+    language
+        A language of `words.WORDS`.
 
     Returns
     -------
     dict
-        ``schema`` (`JSON_SCHEMA`), ``objective``, ``convention``, ``language``;
-        ``given``, each with ``name``, ``role``, ``shape``, ``latex``; ``forward``,
-        ``adjoints`` and ``gradients`` by tensor name, each with ``index`` and
-        ``matrix`` LaTeX (``matrix`` None where there is no such form) and ``text``, and
-        with ``base``, its base cases written alike, where it has some;
-        ``steps``, each with ``target``, ``rule``, ``lhs``, ``before``, ``after`` and
-        ``why`` in LaTeX (``why`` in words) and the same as ``text``.
+        ``schema`` (`JSON_SCHEMA`), ``title``, ``objective``, ``language``, ``views``;
+        ``given``; ``forward``, ``backward`` and ``gradients``, lists of equations, each
+        with the ``steps`` that led to it; ``summary``; ``notes``; ``checked``, or None.
     """
-    writer = _DataWriter(backward, convention, language)
-    system = backward.system
+    sections = {
+        section.heading: [_entry(entry, language) for entry in section.all_entries()]
+        for section in (page.forward, page.backward, page.gradients)
+    }
     return {
         "schema": JSON_SCHEMA,
-        "objective": system.objective,
-        "convention": convention,
+        "title": page.titled(language),
+        "objective": _formula(page.objective),
         "language": language,
-        "given": [
-            {
-                "name": tensor.name,
-                "role": str(tensor.role),
-                "shape": [str(extent) for extent in tensor.shape],
-                "latex": latex(writer.composer.given(tensor).letter),
-            }
-            for tensor in system.given
+        "views": list(page.views),
+        "given": [_given(tensor) for tensor in page.given if isinstance(tensor, Given)],
+        **sections,
+        "summary": [_row(row) for row in page.summary if isinstance(row, Row)],
+        "notes": [
+            {"views": sorted(note.views), "text": text_reason(note.reason, language)}
+            for note in page.notes
         ],
-        "forward": {equation.name: writer.equation(equation) for equation in system.equations},
-        "adjoints": {name: writer.equation(e) for name, e in backward.adjoints.items()},
-        "gradients": {name: writer.equation(e) for name, e in backward.gradients.items()},
-        "steps": [writer.step(step) for step in backward.steps],
+        "checked": None if page.checked is None else _checked(page.checked),
     }
 
 
-class _DataWriter:
-    def __init__(self, backward: Backward, convention: Convention, language: str) -> None:
-        self.composer = Composer(backward, (convention,))
-        self._index = self.composer.writers["index"]
-        self._matrix = self.composer.writers[convention]
-        self._language = language
-
-    def equation(self, equation: Equation) -> dict[str, Any]:
-        index, matrix = self._index.sides(equation), self._matrix.matrix_sides(equation)
-        found = _written(index, matrix)
-        if equation.base:
-            indexed = self._index.base(equation)
-            matrices = self._matrix.matrix_base(equation) or (None,) * len(indexed)
-            found["base"] = [_written(*case) for case in zip(indexed, matrices, strict=True)]
-        return found
-
-    def step(self, step: Step) -> dict[str, Any]:
-        formulas = dict(zip(("lhs", "before", "after"), self.composer.formulas(step), strict=True))
-        return {
-            "target": step.target,
-            "rule": step.rule,
-            **{key: latex(formula) for key, formula in formulas.items()},
-            "why": text_reason(self.composer.reason(step), self._language, ".why"),
-            "text": {key: text(formula) for key, formula in formulas.items()},
-        }
+def _formula(formula: Formula) -> dict[str, str]:
+    return {"latex": latex(formula), "text": text(formula)}
 
 
-def _written(
-    index: tuple[Formula, ...] | BaseLine, matrix: tuple[Formula, ...] | BaseLine | None
-) -> dict[str, Any]:
+def _formulas(formulas: Sequence[Formula]) -> list[dict[str, str]]:
+    return [_formula(formula) for formula in formulas]
+
+
+def _given(given: Given) -> dict[str, Any]:
     return {
-        "index": " = ".join(map(latex, index)),
-        "matrix": None if matrix is None else " = ".join(map(latex, matrix)),
-        "text": " = ".join(map(text, index)),
+        "name": given.name,
+        "role": given.role,
+        "symbol": _formula(given.letter),
+        "shape": _formulas(given.shape),
+        "greatest": None if given.last is None else _formula(given.last),
+    }
+
+
+def _entry(entry: Entry, language: str) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "of": entry.subject,
+        "equation": {view: _equality(shown) for view, shown in entry.views.items()},
+        "reads": list(entry.reads),
+        "steps": [_step(move, language) for move in entry.moves],
+    }
+
+
+def _equality(equality: Equality) -> dict[str, Any]:
+    return {
+        "left": _formulas(equality.left),
+        "right": _formula(equality.right),
+        "base": [
+            {"left": _formula(left), "right": _formula(right)} for left, right in equality.base
+        ],
+    }
+
+
+def _step(move: Move, language: str) -> dict[str, Any]:
+    return {
+        "rule": move.reason.rule,
+        "title": phrase(move.reason.rule, language),
+        "why": text_reason(move.reason, language, ".why"),
+        "before": _formula(move.before),
+        "after": _formula(move.after),
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "forward": row.forward.name,
+        "gradient": None if row.gradient is None else row.gradient.name,
+        "shape": _formulas(row.shape),
+        "products": None if row.cost is None else _formula(row.cost),
+    }
+
+
+def _checked(checked: Checked) -> dict[str, Any]:
+    return {
+        "equalities": checked.count,
+        "points": checked.points,
+        "sizes": dict(checked.sizes),
+        "digits": checked.digits,
+        "worst": float(checked.worst),
     }

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from symbackprop.verify.report import TOLERANCES as TOLERANCES
     from symbackprop.verify.report import Report as Report
     from symbackprop.verify.report import Row as Row
+    from symbackprop.verify.sample import sample_values as sample_values
 
 # Loaded when first used: a page is checked without the oracles that need a compiler or PyTorch.
 _HOMES = {
@@ -20,6 +21,7 @@ _HOMES = {
     "Row": "report",
     "autograd_gradients": "autograd",
     "check_equalities": "equalities",
+    "sample_values": "sample",
     "verify_backward": "check",
 }
 

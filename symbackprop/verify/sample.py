@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import sympy as sp
 
+from symbackprop.calculus import Backward, scalarised
 from symbackprop.errors import EquationError
 from symbackprop.language import System
 from symbackprop.verify.autograd import TorchReading
-from symbackprop.verify.sampling import Point, draw
+from symbackprop.verify.sampling import Point, choose_sizes, draw
 from symbackprop.verify.tables import Forward
 
 _ATTEMPTS = 12  # points drawn in search of one that shows everything
@@ -27,6 +28,30 @@ class Sample:
     reading: TorchReading
     references: Mapping[str, np.ndarray]
     forward: Forward
+
+
+def sample_values(
+    backward: Backward, *, seed: int = 0, sizes: Mapping[str, int] | None = None
+) -> dict[str, np.ndarray]:
+    """Numbers for everything that a derivation's system must be fed, drawn at random.
+
+    The objective and its gradients are finite there, and no function has a kink nearby,
+    if there is such a point.
+
+    Parameters
+    ----------
+    backward
+        A derivation without functions left open.
+    seed
+        Of the random numbers.
+    sizes
+        Numbers for some of the symbolic sizes; the others become small primes.
+    """
+    checked = scalarised(backward)
+    extents = choose_sizes(checked.system, sizes)
+    point = find_sample(checked.system, list(checked.gradients), extents, seed).point
+    given = {tensor.name for tensor in backward.system.given}
+    return {name: array for name, array in point.arrays().items() if name in given}
 
 
 def find_sample(

@@ -81,6 +81,9 @@ _PAGE = {
     "summary": "Summary",
     "notation": "Notation",
     "numbers": "With numbers",
+    "notebook-derive": "Derivation",
+    "notebook-differences": "Compared with finite differences",
+    "notebook-verify": "Checked against independent oracles",
     # headings of tables
     "forward-equation": "forward",
     "gradient": "gradient",

@@ -79,6 +79,9 @@ _PAGE = {
     "summary": "小结",
     "notation": "记号",
     "numbers": "代入数值",
+    "notebook-derive": "推导",
+    "notebook-differences": "与有限差分比较",
+    "notebook-verify": "用独立的方法验证",
     # headings of tables
     "forward-equation": "前向",
     "gradient": "梯度",
