@@ -7,6 +7,7 @@
 ∂L/∂W2[k,j] = Σₙ δ2[n,k]·a1[n,j]
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,11 @@ _HOMES = {
     "parse_system": "interop.equation_text",
     "text_equation": "typeset",
 }
+
+
+if "IPython" in sys.modules:
+    # Systems and equations show themselves in a notebook by what this room knows.
+    import_module("symbackprop.typeset")
 
 
 def __getattr__(name: str) -> Any:

@@ -38,6 +38,8 @@ from symbackprop.typeset import (
     Convention,
     Level,
     Notation,
+    displayed_derivation,
+    displayed_equations,
     json_derivation,
     latex_derivation,
     latex_equation,
@@ -58,6 +60,9 @@ class DerivedEquation(Equation):
     def latex(self, notation: Notation = "index", convention: Convention = "row") -> str:
         """The equation in LaTeX; index notation where it has no matrix form."""
         return latex_equation(self, self.tensors, notation, convention, objective=self.objective)
+
+    def _repr_latex_(self) -> str:
+        return displayed_equations([self], self.tensors, self.objective)
 
     def __str__(self) -> str:
         return text_equation(self, self.tensors, objective=self.objective)
@@ -85,6 +90,10 @@ class Equations(Mapping[str, DerivedEquation]):
 
     def __len__(self) -> int:
         return len(self._equations)
+
+    def _repr_latex_(self) -> str:
+        backward = self._backward
+        return displayed_equations(self.values(), backward.tensors, backward.of)
 
     def __repr__(self) -> str:
         return "\n".join(str(equation) for equation in self.values())
@@ -254,7 +263,7 @@ class Derivation:
         return verify_backward(checked, compiled, seed=seed, sizes=sizes)
 
     def _repr_latex_(self) -> str:
-        return self.latex()
+        return displayed_derivation(self.backward)
 
     def __str__(self) -> str:
         return self.text()

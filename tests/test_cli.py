@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tools import needed
 
 from symbackprop.verify import Report, Row
 from symbp.main import Commands, cli
@@ -385,3 +386,54 @@ def test_verify_exits_with_1_if_a_row_fails(monkeypatch):
     monkeypatch.setattr("symbp.verify.derive", lambda system: Wrong())
     assert "FAILED" in symbp("verify", ok=1).stdout
     assert json.loads(symbp("verify", "--json", ok=1).stdout)["ok"] is False
+
+
+# --- formats that are files ---------------------------------------------------------------
+
+
+def test_derive_as_an_article():
+    article = symbp("derive", "--format", "tex", "--level", "all").stdout
+    assert article.startswith("\\documentclass")
+    assert article.rstrip().endswith("\\end{document}")
+    assert "ctexart" in symbp("derive", "--format", "tex", "--lang", "zh").stdout
+
+
+def test_derive_as_pdf(tmp_path):
+    needed("pdflatex")
+    file = tmp_path / "derivation.pdf"
+    assert not symbp("derive", "--format", "pdf", "-o", file).output
+    assert file.read_bytes().startswith(b"%PDF")
+    printed = CliRunner().invoke(cli, ["derive", "--format", "pdf"])
+    assert printed.stdout_bytes.startswith(b"%PDF")
+
+
+def test_a_pdf_that_cannot_be_made_leaves_the_old_file(tmp_path, monkeypatch):
+    file = tmp_path / "derivation.pdf"
+    file.write_bytes(b"old")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = symbp("derive", "--format", "pdf", "-o", file, ok=2)
+    assert "looked for tectonic, latexmk, pdflatex, xelatex" in result.stderr
+    assert file.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+def test_a_pdf_is_not_thrown_at_a_terminal(monkeypatch):
+    monkeypatch.setattr("symbp.derive.pdf", lambda _: b"%PDF")
+    monkeypatch.setattr("symbp.common.is_terminal", lambda: True)
+    result = symbp("derive", "--format", "pdf", ok=2)
+    assert "a terminal cannot show it" in result.stderr
+    assert "-o derivation.pdf" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (r"W1=\input{x}", r"\input is not a command that symbols are made of"),
+        ("W1=W^{(1)", "a { is never closed"),
+        ("W1=W^^5c", "no content"),
+    ],
+)
+def test_symbols_that_are_no_symbols(name, message):
+    result = symbp("derive", "--name", name, ok=2)
+    assert message in result.stderr
+    assert f"--name {name}" in result.stderr

@@ -192,10 +192,15 @@ def screen(output: Path | None) -> Screen:
 
     No colours are used where NO_COLOR is set (https://no-color.org), or the terminal is dumb.
     """
-    if output is not None or not sys.stdout.isatty():
+    if output is not None or not is_terminal():
         return Screen()
     colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return Screen(shutil.get_terminal_size((WIDTH, 24)).columns, colour)
+
+
+def is_terminal() -> bool:
+    """Whether what is printed is shown on a terminal."""
+    return sys.stdout.isatty()
 
 
 def deliver(made: str | bytes, output: Path | None) -> None:
@@ -209,7 +214,7 @@ def deliver(made: str | bytes, output: Path | None) -> None:
     """
     content = made if isinstance(made, bytes) else f"{made.rstrip(chr(10))}\n".encode()
     if output is None:
-        if isinstance(made, bytes) and sys.stdout.isatty():
+        if isinstance(made, bytes) and is_terminal():
             raise OptionError(
                 "this is no text, so a terminal cannot show it",
                 where="--output",

@@ -14,6 +14,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.errors import EquationError
+from symbackprop.language.display import Displayed
 from symbackprop.language.indices import free_indices, size_of
 from symbackprop.language.positions import is_fixed, is_outside, same_position
 from symbackprop.language.tensors import Tensor
@@ -79,7 +80,7 @@ class BaseCase:
 
 
 @dataclass(frozen=True)
-class Equation:
+class Equation(Displayed):
     """``lhs = rhs``, such as ``z[n,k] = Sum(x[n,i]*W[k,i], i) + b[k]``.
 
     Attributes

@@ -12,6 +12,7 @@ from sympy.core.function import AppliedUndef
 from sympy.functions.elementary.piecewise import ExprCondPair
 
 from symbackprop.errors import EquationError, ShapeError, UnknownNameError
+from symbackprop.language.display import Displayed
 from symbackprop.language.equations import BaseCase, Equation, Fact, element_name, elements
 from symbackprop.language.indices import index_name, size_of
 from symbackprop.language.positions import affine_form, is_fixed, is_outside, same_position
@@ -23,7 +24,7 @@ _STRUCTURE = (AppliedUndef, sp.KroneckerDelta, sp.Pow, bracket, sp.Piecewise)
 _INFINITE = frozenset((sp.oo, -sp.oo, sp.zoo, sp.nan))
 
 
-class System:
+class System(Displayed):
     """Index equations that hold together, with one scalar objective.
 
     Parameters

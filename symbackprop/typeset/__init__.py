@@ -7,6 +7,7 @@ from symbackprop.typeset.derivation import (
     markdown_derivation,
     text_derivation,
 )
+from symbackprop.typeset.display import displayed_derivation, displayed_equations
 from symbackprop.typeset.equations import (
     Notation,
     latex_equation,
@@ -52,6 +53,8 @@ __all__ = [
     "View",
     "article_page",
     "columns",
+    "displayed_derivation",
+    "displayed_equations",
     "graph_of",
     "json_derivation",
     "json_page",

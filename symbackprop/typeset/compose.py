@@ -191,29 +191,13 @@ class Composer:
     def given(self, tensor: Tensor) -> Given:
         """What is said of a tensor that must be fed."""
         context = self._context(tensor.element)
-        last = None if tensor.classes is None else arrange(tensor.classes - 1, context)
-        return Given(
-            tensor.name,
-            symbol_formula(tensor, context),
-            element_formula(tensor.element, context),
-            self._sizes(tensor.shape, context),
-            "label" if tensor.domain is Domain.LABEL else str(tensor.role),
-            last,
-            self._turned(tensor, context),
-        )
-
-    def _sizes(self, shape: Sequence[sp.Expr], context: Context) -> tuple[Formula, ...]:
-        """The sizes of axes; sums among several in parentheses."""
-        sizes = tuple(arrange(extent, context) for extent in shape)
-        if len(sizes) == 1:
-            return sizes
-        return tuple(Group(size) if isinstance(size, Total) else size for size in sizes)
+        return described(tensor, context, self._turned(tensor, context))
 
     def _turned(self, tensor: Tensor, context: Context) -> tuple[Formula, ...]:
         """The same of a tensor with one example a column; empty if it looks no different."""
         writer = self.writers.get("column")
         shape = tensor.shape if writer is None else writer.shape(tensor)
-        return () if shape == tensor.shape else self._sizes(shape, context)
+        return () if shape == tensor.shape else _sizes(shape, context)
 
     def _context(self, lhs: sp.Expr) -> Context:
         places = lhs.indices if isinstance(lhs, sp.Indexed) else ()
@@ -285,5 +269,27 @@ class Composer:
     def _row(self, forward: Entry, gradient: Entry | None, cost: Formula | None) -> Row:
         tensor = self.backward.tensors[(gradient or forward).name]
         context = self._context(tensor.element)
-        shape, turned = self._sizes(tensor.shape, context), self._turned(tensor, context)
+        shape, turned = _sizes(tensor.shape, context), self._turned(tensor, context)
         return Row(forward, gradient, shape, cost, turned)
+
+
+def described(tensor: Tensor, context: Context, turned: tuple[Formula, ...] = ()) -> Given:
+    """What is said of a tensor that must be fed; `turned` is its shape in columns."""
+    last = None if tensor.classes is None else arrange(tensor.classes - 1, context)
+    return Given(
+        tensor.name,
+        symbol_formula(tensor, context),
+        element_formula(tensor.element, context),
+        _sizes(tensor.shape, context),
+        "label" if tensor.domain is Domain.LABEL else str(tensor.role),
+        last,
+        turned,
+    )
+
+
+def _sizes(shape: Sequence[sp.Expr], context: Context) -> tuple[Formula, ...]:
+    """The sizes of axes; sums among several in parentheses."""
+    sizes = tuple(arrange(extent, context) for extent in shape)
+    if len(sizes) == 1:
+        return sizes
+    return tuple(Group(size) if isinstance(size, Total) else size for size in sizes)

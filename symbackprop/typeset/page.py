@@ -166,6 +166,10 @@ class Given:
     last: Formula | None = None
     turned: tuple[Formula, ...] = ()
 
+    def shape_in(self, view: View) -> tuple[Formula, ...]:
+        """The shape as a notation shows the tensor."""
+        return self.turned if self.turned and view == "column" else self.shape
+
 
 @dataclass(frozen=True)
 class Row:
@@ -190,6 +194,10 @@ class Row:
     shape: tuple[Formula, ...]
     cost: Formula | None
     turned: tuple[Formula, ...] = ()
+
+    def shape_in(self, view: View) -> tuple[Formula, ...]:
+        """The shape as a notation shows the tensor."""
+        return self.turned if self.turned and view == "column" else self.shape
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ class _Writer:
         whole = self._level != "result"
         if whole and page.given:
             yield self._heading("given")
-            yield self._display(given_rows(page.given, self._language))
+            yield self._display(given_rows(page.given, self._language, self._view))
         numbers = page.numbers
         if numbers is not None:
             yield from self._numbers(given_lines(numbers, numbers.layout(self._view)))
@@ -266,7 +266,7 @@ class _Summary:
             cells = [
                 "" if row.forward is made else self._cell(row.forward, forward),
                 self._cell(row.gradient, gradients) if row.gradient else "--",
-                _shape(row, shapes),
+                _shape(row.shape_in(self._view), shapes),
                 _stacked("", row.cost, costs) if row.cost else "--",
             ]
             made = row.forward
@@ -275,7 +275,7 @@ class _Summary:
 
     def _rooms(self, rows: Sequence[Row]) -> tuple[float, float, float, float]:
         """The widths of the columns in ems."""
-        shapes = _widest(_shape(row, 2 * _TABLE) for row in rows)
+        shapes = _widest(_shape(row.shape_in(self._view), 2 * _TABLE) for row in rows)
         costs = _widest(latex(row.cost) for row in rows if row.cost)
         if shapes + costs > _TABLE - _EQUATIONS:
             shapes, costs = min(shapes, _SHAPES), min(costs, _COSTS)
@@ -306,16 +306,16 @@ def _stacked(left: str, right: Formula, room: float) -> str:
     return _cell([f"{left}&{sign}{first}", *(rf"&\quad {line}" for line in others)])
 
 
-def _shape(row: Row, room: float) -> str:
+def _shape(shape: Sequence[Formula], room: float) -> str:
     """The sizes of the axes, in as many rows as they need."""
     rows = ["&"]
-    for place, size in enumerate(row.shape):
+    for place, size in enumerate(shape):
         part = rf" \times {latex(size)}" if place else latex(size)
         if place and width(rows[-1] + part) > room:
             rows.append(rf"&{part}")
         else:
             rows[-1] += part
-    return _cell(rows) if row.shape else "1"
+    return _cell(rows) if shape else "1"
 
 
 def _cell(rows: list[str]) -> str:

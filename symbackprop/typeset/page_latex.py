@@ -70,7 +70,7 @@ def latex_page(page: Page, view: View, level: Level, language: str = "en") -> st
     See `page_text.text_page`.
     """
     numbers = page.numbers
-    given = [given_rows(page.given, language)] if page.given and level != "result" else []
+    given = [given_rows(page.given, language, view)] if page.given and level != "result" else []
     blocks = [
         block
         for part in page.sections(level)
@@ -91,9 +91,9 @@ def environment(blocks: list[list[str]]) -> str:
     return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
 
 
-def given_rows(given: tuple[Given | Fold, ...], language: str) -> list[str]:
+def given_rows(given: tuple[Given | Fold, ...], language: str, view: View = "index") -> list[str]:
     """What must be fed, a row each, aligned at the signs ∈ and at the roles."""
-    return [_given(tensor, language) for tensor in given]
+    return [_given(tensor, language, view) for tensor in given]
 
 
 def section_blocks(  # noqa: PLR0913 (a section, how it is shown, and how wide)
@@ -118,6 +118,18 @@ def section_blocks(  # noqa: PLR0913 (a section, how it is shown, and how wide)
     """
     parts = _section(section, view, level, language, numbers)
     return [_aligned([part], room)[0] for part in parts]
+
+
+def aligned_equations(
+    equations: Iterable[tuple[Sequence[Formula], Sequence[BaseLine]]], room: float
+) -> list[str]:
+    """Equations, each a chain of equal formulas and its base cases, on a page of this width."""
+    rows = [
+        row
+        for (*left, right), base in equations
+        for row in _equality(Equality(tuple(left), right, tuple(base)), "en")
+    ]
+    return _aligned([rows], room)[0]
 
 
 # --- rows ---------------------------------------------------------------------------------
@@ -195,24 +207,19 @@ def _lines(row: _Row, room: float) -> Iterator[str]:
 
 def equality_rows(left: Sequence[Formula], right: Formula, room: float) -> list[str]:
     """An equation alone, aligned at its first equals sign, on a page of this width in ems."""
-    first, *others = left
-    return _aligned([[_Row(latex(first), (*others, right))]], room)[0]
+    return aligned_equations([((*left, right), ())], room)
 
 
-def _given(given: Given | Fold, language: str) -> str:
+def _given(given: Given | Fold, language: str, view: View) -> str:
     if isinstance(given, Fold):
         return rf"\dots & && \text{{{escaped(text_blocks(given, language))}}}"
-    role = phrase(given.role, language)
-    return rf"{latex(given.letter)} &\in {latex_space(given)} && \text{{{escaped(role)}}}"
-
-
-def latex_space(given: Given) -> str:
-    """The set that a tensor's values are from."""
     values = r"\mathbb{R}"
     if given.last is not None:
         values = rf"\{{0, \dots, {latex(given.last)}\}}"
-    extent = r" \times ".join(latex(size) for size in given.shape)
-    return values + (f"^{{{extent}}}" if extent else "")
+    extent = r" \times ".join(latex(size) for size in given.shape_in(view))
+    power = f"^{{{extent}}}" if extent else ""
+    role = escaped(phrase(given.role, language))
+    return rf"{latex(given.letter)} &\in {values}{power} && \text{{{role}}}"
 
 
 def _derived(entry: Entry, view: View, language: str) -> Iterator[_Row]:

@@ -72,7 +72,8 @@ class MarkdownWriter:
         whole = self._level != "result"
         numbers = page.numbers
         if page.given and whole:
-            yield self._part("given", self._displayed(given_rows(page.given, self._language)))
+            rows = given_rows(page.given, self._language, self._view)
+            yield self._part("given", displayed(rows, self._dialect))
         if numbers is not None:
             yield "numbers", self._numbers(given_lines(numbers, numbers.layout(self._view)))
         for section in page.sections(self._level):
@@ -84,7 +85,9 @@ class MarkdownWriter:
                 numbers,
                 room=self._dialect.width,
             )
-            yield self._part(section.heading, *map(self._displayed, blocks))
+            yield self._part(
+                section.heading, *(displayed(block, self._dialect) for block in blocks)
+            )
         if numbers is not None:
             yield from self._update(numbers)
         if page.summary and whole:
@@ -95,7 +98,7 @@ class MarkdownWriter:
             yield "checked-heading", text_checked(page.checked, self._language)
 
     def _numbers(self, lines: Iterable[NumberLine]) -> str:
-        return self._displayed(list(latex_rows(lines, self._language)))
+        return displayed(list(latex_rows(lines, self._language)), self._dialect)
 
     def _update(self, numbers: Worked) -> Iterator[tuple[str, str]]:
         """The step that the numbers end with, and what is to be said of them."""
@@ -122,7 +125,8 @@ class MarkdownWriter:
             first = "" if row.forward is made else self._equality(row.forward)
             made = row.forward
             derived = self._equality(row.gradient) if row.gradient else "–"
-            shape = self.inline(r" \times ".join(map(latex, row.shape))) if row.shape else "1"
+            sizes = row.shape_in(self._view)
+            shape = self.inline(r" \times ".join(map(latex, sizes))) if sizes else "1"
             cost = self.inline(latex(row.cost)) if row.cost else "–"
             lines.append(_cells([first, derived, shape, cost]))
         return "\n".join(lines)
@@ -142,10 +146,12 @@ class MarkdownWriter:
         before, after = self._dialect.inline
         return f"{before}{formula}{after}"
 
-    def _displayed(self, rows: list[str]) -> str:
-        before, after = self._dialect.displayed
-        body = " \\\\\n".join(rows)
-        return f"{before}\\begin{{aligned}}\n{body}\n\\end{{aligned}}{after}"
+
+def displayed(rows: list[str], dialect: Dialect = JUPYTER) -> str:
+    """Rows of LaTeX that are aligned with each other, as a formula of its own."""
+    before, after = dialect.displayed
+    body = " \\\\\n".join(rows)
+    return f"{before}\\begin{{aligned}}\n{body}\n\\end{{aligned}}{after}"
 
 
 def _cells(cells: list[str]) -> str:

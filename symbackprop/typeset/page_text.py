@@ -263,7 +263,7 @@ class _Writer:
             left = text(row.forward.shown(self._view).left[-1])
             gradient = row.gradient and text(row.gradient.shown(self._view).left[-1])
             cost = text(row.cost) if row.cost else "–"
-            shape = _shape(row.shape) or "1"
+            shape = _shape(row.shape_in(self._view)) or "1"
             table.append(("" if left == made else left, gradient or "–", shape, cost))
             made = left
         heading, *lines = self._table(table, formula)

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from html import escape
 
 from symbackprop.errors import VerificationError
 from symbackprop.typeset import columns
@@ -26,6 +27,8 @@ _MEANING: Mapping[str, str] = {
     "torch.nn": "the torch.nn modules of the same names",
     "steps": "both sides of every step of the derivation, 80 digits",
 }
+
+_HEADER = ("gradient", "checked", "against", "error", "tolerance", "", "")
 
 
 @dataclass(frozen=True)
@@ -135,12 +138,28 @@ class Report:
         worst = self.worst
         if worst is None:
             return "nothing was verified"
-        header = ("gradient", "checked", "against", "error", "tolerance", "", "")
-        lines = columns([header, *(_cells(row) for row in self.rows)])
+        lines = columns([_HEADER, *(_cells(row) for row in self.rows)])
+        return "\n".join([*lines, "", *self._meanings(), "", f"{self._verdict()}; worst: {worst}"])
+
+    def _repr_html_(self) -> str:
+        """The report as a notebook shows it: a table, and what the oracles are."""
+        if not self.rows:
+            return "<p>nothing was verified</p>"
+        head = "".join(f'<th scope="col">{name}</th>' for name in _HEADER)
+        body = "".join(_html_row(row) for row in self.rows)
+        told = "".join(f"<li>{escape(meaning)}</li>" for meaning in self._meanings())
+        return (
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+            f"<ul>{told}</ul><p>{self._verdict()}; worst: {escape(str(self.worst))}</p>"
+        )
+
+    def _meanings(self) -> list[str]:
+        """What each oracle that was asked is."""
         used = dict.fromkeys(row.oracle for row in self.rows)
-        lines += ["", *(f"{oracle}: {_MEANING.get(oracle, oracle)}" for oracle in used)]
-        verdict = "all hold" if self.ok else f"{len(self.failures)} of {len(self.rows)} FAILED"
-        return "\n".join([*lines, "", f"{verdict}; worst: {worst}"])
+        return [f"{oracle}: {_MEANING.get(oracle, oracle)}" for oracle in used]
+
+    def _verdict(self) -> str:
+        return "all hold" if self.ok else f"{len(self.failures)} of {len(self.rows)} FAILED"
 
     def to_json(self) -> str:
         """The report as JSON: ``ok``, the worst row and all rows.
@@ -150,6 +169,11 @@ class Report:
         rows = [_record(row) for row in self.rows]
         worst = None if self.worst is None else _record(self.worst)
         return json.dumps({"ok": self.ok, "worst": worst, "rows": rows}, indent=2)
+
+
+def _html_row(row: Row) -> str:
+    cells = "".join(f"<td>{escape(cell)}</td>" for cell in _cells(row))
+    return f"<tr>{cells}</tr>" if row.ok else f'<tr style="font-weight: bold">{cells}</tr>'
 
 
 def _cells(row: Row) -> tuple[str, ...]:
