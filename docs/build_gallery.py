@@ -59,7 +59,9 @@ def source_of(piece: Piece, language: str) -> str:
 def page_of(name: str) -> Page:
     """A piece, derived, laid out and checked."""
     piece = pieces()[name]
-    return explained(piece.derived(), title=title_of(piece))
+    backward = piece.derived()
+    numbers = piece.numbers(backward) if piece.numbers else None
+    return explained(backward, title=title_of(piece), numbers=numbers)
 
 
 def files(name: str) -> Iterator[tuple[str, str]]:

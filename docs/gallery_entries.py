@@ -13,6 +13,7 @@ from pathlib import Path
 
 import symbackprop as sb
 from symbackprop.calculus import Backward, derive_backward, derive_hessian, derive_jacobian
+from symbackprop.interop.numbers import NumberSet
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -34,6 +35,8 @@ class Piece:
         Makes the derivation.
     telling
         The tensor whose derivative stands on the index page.
+    numbers
+        Those that are put through it, if any are.
     """
 
     english: str
@@ -41,6 +44,7 @@ class Piece:
     source: str | tuple[str, str]
     derived: Callable[[], Backward]
     telling: str
+    numbers: Callable[[Backward], NumberSet] | None = None
 
 
 def _written(name: str) -> Callable[[], Backward]:
@@ -58,6 +62,11 @@ def _network(net: sb.Sequential, loss: sb.Loss) -> Callable[[], Backward]:
 
 def _file(name: str) -> Callable[[], Backward]:
     return lambda: derive_backward(sb.load(ROOT / "examples" / name))
+
+
+def _mazur() -> Backward:
+    known = sb.example("mazur")
+    return derive_backward(known.system(), known.wrt)
 
 
 def _softmax() -> Backward:
@@ -87,6 +96,14 @@ GALLERY: Mapping[tuple[str, str], Mapping[str, Piece]] = {
             "Nielsen, Neural Networks and Deep Learning, chapter 2",
             _written("a_nielsen"),
             "z1",
+        ),
+        "mazur": Piece(
+            "A step of backpropagation in numbers",
+            "反向传播的一步，代入数值",
+            sb.example("mazur").source,
+            _mazur,
+            "net_h",
+            lambda backward: sb.example("mazur").numbers(backward.system),
         ),
         "relu-neuron": Piece(
             "A neuron with ReLU and its squared error",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from symbackprop.errors import VerificationError as VerificationError
     from symbackprop.interop.equation_text import load as load
     from symbackprop.interop.equation_text import parse_system as parse_system
+    from symbackprop.interop.examples import example as example
     from symbackprop.language import *  # noqa: F403 (the language is the package's vocabulary)
     from symbackprop.library import *  # noqa: F403 (and so are layers, losses and optimizers)
     from symbackprop.typeset import latex_equation as latex_equation
@@ -44,6 +45,7 @@ _HOMES = {
     "SymbackpropError": "errors",
     "VerificationError": "errors",
     "derive": "derivation",
+    "example": "interop.examples",
     "hessian": "derivation",
     "hvp": "derivation",
     "jacobian": "derivation",

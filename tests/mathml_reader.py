@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterator
 from xml.etree import ElementTree
 
 #: Elements by how many children they have; None for any number.
 _CHILDREN = {
     "math": None, "mrow": None, "msqrt": None, "mtable": None, "mtr": None, "mtd": None,
+    "mphantom": None,
     "mfrac": 2, "msub": 2, "msup": 2, "munder": 2, "mover": 2, "msubsup": 3,
 }  # fmt: skip
 _TOKENS = {"mi", "mn", "mo", "mtext"}
@@ -53,8 +55,15 @@ def check_mathml(markup: str) -> ElementTree.Element:
 
 def signs_of_mathml(tree: ElementTree.Element) -> Counter[str]:
     """How often each visible character stands in a formula, whatever its place and style."""
-    text = "".join(tree.itertext())
+    text = "".join(_seen(tree))
     return _counted(unicodedata.normalize("NFKD", text.replace("¯", "\0")))
+
+
+def _seen(element: ElementTree.Element) -> Iterator[str]:
+    if element.tag != "mphantom":
+        yield element.text or ""
+        for child in element:
+            yield from _seen(child)
 
 
 def signs_of_latex(latex: str) -> Counter[str]:

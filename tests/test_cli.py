@@ -317,7 +317,7 @@ def test_errors_are_told_in_the_language_asked_for(command, monkeypatch):
     assert symbp(command, "Linear(3,", ok=2).stderr == told
     # Whichever option comes first.
     assert symbp(command, "--size", "N", "--lang", "en", ok=2).stderr.startswith(
-        "error: " if command in {"verify", "train"} else "Usage: "
+        "error: " if command in {"derive", "verify", "train"} else "Usage: "
     )
 
 

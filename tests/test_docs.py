@@ -144,6 +144,24 @@ def test_the_page_of_equation_files_is_complete_and_its_example_is_a_system() ->
     assert words >= {*STATEMENTS, *FUNCTIONS, *REDUCTIONS, *NUMBERS, "delta", "where", "with"}
 
 
+def test_the_page_of_numbers_shows_what_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = ROOT / "docs" / "numbers.md"
+    text = page.read_text("utf-8")
+    (numbers,) = re.findall(r"^```json\n(.*?)^```$", text, re.M | re.S)
+    (tmp_path / "numbers.json").write_text(numbers, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    (commands,) = re.findall(r"^```console\n(.*?)^```$", text, re.M | re.S)
+    printed = [CliRunner().invoke(cli, shlex.split(c)[2:]).stdout for c in commands.splitlines()]
+    assert all(printed)
+    (example,) = re.findall(r"`(z1\[0,0\] = .*?)`", " ".join(text.split()))
+    assert f"    {example}\n" in printed[-1]
+    failures, tried = doctest.testfile(str(page), module_relative=False)
+    assert tried == 5
+    assert failures == 0
+
+
 def _modules_with_examples() -> list[str]:
     return [
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from symbackprop.calculus import derive_backward
+import symbackprop
+from symbackprop.calculus import Backward, derive_backward
 from symbackprop.errors import OptionError
 from symbackprop.explanation import explained
 from symbackprop.interop.notebook import equations_source, network_source, notebook
+from symbackprop.interop.numbers import NumberSet
 from symbackprop.interop.pdf import pdf
-from symbackprop.language import System
 from symbackprop.typeset import (
     FORMATS,
     LEVELS,
@@ -38,6 +41,7 @@ from symbp.common import (
     read_system,
     screen,
 )
+from symbp.numbers import Asked, number_options
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Request:
     language: str
     names: dict[str, str]
     output: Path | None
+    asked: Asked
 
 
 def _names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -120,9 +125,11 @@ def _names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dic
     callback=_names,
     help='Another symbol for a name, such as "W1=W^{(1)}"; may be repeated.',
 )
+@number_options
 @language_option
 @output_option
-def command(**options: Any) -> None:
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> None:
     """Derive the gradients of a network or of an equation file, step by step.
 
     MODEL is a network as in PyTorch, layer after layer; sizes may be left open. Or it
@@ -136,21 +143,68 @@ def command(**options: Any) -> None:
       symbp derive --format latex --notation index -o gradients.tex
       symbp derive attention.eqs --wrt Q --notation index
       symbp derive --format pdf --level all -o derivation.pdf
+      symbp derive "Linear(2, 2) Sigmoid" --numbers auto --size N=1
+      symbp derive --example mazur
     """
-    deliver(_written(Request(**options)), options["output"])
+    asked = Asked(**{field.name: options.pop(field.name) for field in fields(Asked)})
+    asked.require_sense()
+    request = Request(**options, asked=asked)
+    if asked.example is not None:
+        names = {"model": "MODEL", "loss": "--loss", "shape": "--input"}
+        _refuse_beside_example(request, [text for name, text in names.items() if _said(ctx, name)])
+    deliver(_written(request), request.output)
+
+
+def _said(ctx: click.Context, name: str) -> bool:
+    """Whether an argument or option was given."""
+    return ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+
+
+def _refuse_beside_example(request: Request, given: list[str]) -> None:
+    """An example brings its own equations."""
+    if given:
+        raise OptionError(
+            f"the example {request.asked.example} has equations of its own",
+            where=" ".join(given),
+            remedy=f"leave {' and '.join(given)} out, or leave --example out",
+        )
+
+
+@dataclass(frozen=True)
+class _Derived:
+    """What is asked for, derived.
+
+    Attributes
+    ----------
+    wrt
+        By what, as far as somebody says.
+    numbers
+        What to put through it, or None.
+    title
+        What was differentiated.
+    source
+        Writes Python that makes the system again.
+    """
+
+    backward: Backward
+    wrt: tuple[str, ...]
+    numbers: NumberSet | None
+    title: str
+    source: Callable[[], str]
 
 
 def _written(request: Request) -> str | bytes:
-    system = read_system(request.model, request.loss, request.shape)
-    backward = derive_backward(system, request.wrt or None)
+    found = _derived(request)
     view = view_of(request.notation, request.convention)
     views = VIEWS if request.style in SWITCHED else (view,)
     page = explained(
-        backward,
+        found.backward,
         views,
         request.names,
-        title=request.model,
+        title=found.title,
         folded=request.style != "json",
+        numbers=found.numbers,
+        digits=request.asked.shown_digits,
     )
     manner = (view, request.level, request.language)
     match request.style:
@@ -159,16 +213,33 @@ def _written(request: Request) -> str | bytes:
         case "pdf":
             return pdf(article_page(page, *manner))
         case "ipynb":
-            source = _source(request, system)
-            return notebook(page, *manner, source, wrt=request.wrt, runs=not system.open_functions)
+            runs = not found.backward.system.open_functions
+            return notebook(page, *manner, found.source(), wrt=found.wrt, runs=runs)
         case "text":
             on = screen(request.output)
             return text_page(page, *manner, width=on.width, colour=on.colour)
     return FORMATS[request.style](page, *manner)
 
 
-def _source(request: Request, system: System) -> str:
-    """Python that makes the system again."""
-    if is_equation_file(request.model):
-        return equations_source(Path(request.model).read_text("utf-8"))
-    return network_source(system.origin, request.shape)
+def _derived(request: Request) -> _Derived:
+    asked = request.asked
+    if asked.example is None:
+        system = read_system(request.model, request.loss, request.shape)
+        backward = derive_backward(system, request.wrt or None)
+
+        def source() -> str:
+            if is_equation_file(request.model):
+                return equations_source(Path(request.model).read_text("utf-8"))
+            return network_source(system.origin, request.shape)
+
+        return _Derived(backward, request.wrt, asked.read(backward), request.model, source)
+    known = symbackprop.example(asked.example)  # only examples need the reader of equations
+    system = known.system()
+    wrt = request.wrt or known.wrt
+    return _Derived(
+        derive_backward(system, wrt),
+        wrt,
+        asked.with_rate(known.numbers(system)),
+        known.source,
+        lambda: equations_source(known.text("eqs")),
+    )

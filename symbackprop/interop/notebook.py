@@ -97,8 +97,9 @@ class _Writer:
     ) -> Iterator[dict[str, Any]]:
         """The notebook's cells in order."""
         parts = list(self._markdown.parts(page))
-        forward = [text for heading, text in parts if heading in ("given", "forward")]
-        derived = [text for heading, text in parts if heading not in ("given", "forward")]
+        before = ("given", "numbers", "forward")
+        forward = [text for heading, text in parts if heading in before]
+        derived = [text for heading, text in parts if heading not in before]
         yield _text(self._title(page))
         yield _code(_IMPORTS)
         yield _code(f"{source}\nsystem")

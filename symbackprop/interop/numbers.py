@@ -1,16 +1,16 @@
-"""Files of numbers to put through a derivation: JSON, or NumPy's NPZ without pickles.
+"""Numbers to put through a derivation: those of a file, or drawn at random.
 
-A JSON file is one object, by tensor name: ``{"x": [[0.05, 0.1]], "W1": [[0.15, 0.2]],
-"b1": 0.35, "lr": 0.5}``; an NPZ file has arrays of these names. ``lr`` is the learning
-rate, unless a tensor has that name. Sizes follow from the arrays. Numbers of a JSON file
-are read as the decimals that are written there.
+A file is JSON, or NumPy's NPZ without pickles. A JSON file is one object, by tensor name:
+``{"x": [[0.05, 0.1]], "W1": [[0.15, 0.2]], "b1": 0.35, "lr": 0.5}``; an NPZ file has arrays
+of these names. ``lr`` is the learning rate, unless a tensor has that name. Sizes follow from
+the arrays. Numbers of a JSON file are read as the decimals that are written there.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -21,10 +21,13 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
+from symbackprop.calculus import Backward
 from symbackprop.errors import DataError
 from symbackprop.language import System
+from symbackprop.typeset.numbers import Worked
 from symbackprop.verify.given import exact_number, given_point
 from symbackprop.verify.sampling import Point
+from symbackprop.verify.worked import easy_point
 
 #: The name of the learning rate.
 RATE_NAME = "lr"
@@ -35,14 +38,35 @@ _EXAMPLE = 'write one object of tensors by name: {"x": [[0.05, 0.1]], "b1": 0.35
 
 
 @dataclass(frozen=True)
-class GivenNumbers:
-    """What a file says: the numbers of every tensor, and a learning rate or None."""
+class NumberSet:
+    """The numbers of everything that a system is given, and where they come from.
+
+    Attributes
+    ----------
+    point
+        The sizes and the numbers.
+    rate
+        The learning rate of the step, None if nothing is said of it.
+    seed
+        Of drawn numbers, None of given ones.
+    annotate
+        Adds what is to be said of these numbers to what came out of them.
+    """
 
     point: Point
-    rate: Fraction | None
+    rate: Fraction | None = None
+    seed: int | None = None
+    annotate: Callable[[Backward, Point, Worked], Worked] | None = None
 
 
-def read_numbers(path: Path, system: System) -> GivenNumbers:
+def drawn_numbers(
+    backward: Backward, sizes: Mapping[str, int] | None = None, seed: int = 0
+) -> NumberSet:
+    """Numbers drawn at random that are easy to follow; see `easy_point`."""
+    return NumberSet(easy_point(backward, sizes, seed), seed=seed)
+
+
+def read_numbers(path: Path, system: System) -> NumberSet:
     """Read a file of numbers for the tensors that a system is given.
 
     Parameters
@@ -88,7 +112,7 @@ def read_numbers(path: Path, system: System) -> GivenNumbers:
     return parse_numbers(text, system, where)
 
 
-def parse_numbers(text: str, system: System, where: str = "") -> GivenNumbers:
+def parse_numbers(text: str, system: System, where: str = "") -> NumberSet:
     """Read numbers from the text of a JSON file; see `read_numbers`."""
     try:
         found = json.loads(
@@ -101,17 +125,29 @@ def parse_numbers(text: str, system: System, where: str = "") -> GivenNumbers:
     return _given(found, system, where)
 
 
-def _given(values: dict[str, Any], system: System, where: str) -> GivenNumbers:
+def learning_rate(value: Any, where: str) -> Fraction:
+    """A learning rate as the decimal that it prints as.
+
+    Raises
+    ------
+    DataError
+        If it is no number greater than 0.
+    """
+    rate = exact_number(value, f"the learning rate {RATE_NAME}", where)
+    if rate <= 0:
+        raise DataError(
+            f"the learning rate {RATE_NAME} is {float(rate):g}",
+            where=where,
+            remedy="give a number greater than 0, such as 0.5",
+        )
+    return rate
+
+
+def _given(values: dict[str, Any], system: System, where: str) -> NumberSet:
     rate = None
     if RATE_NAME in values and RATE_NAME not in system.tensors:
-        rate = exact_number(values.pop(RATE_NAME), RATE_NAME, where)
-        if rate <= 0:
-            raise DataError(
-                f"the learning rate {RATE_NAME} is {float(rate):g}",
-                where=where,
-                remedy="give a number greater than 0, such as 0.5",
-            )
-    return GivenNumbers(given_point(system, values, where), rate)
+        rate = learning_rate(values.pop(RATE_NAME), where)
+    return NumberSet(given_point(system, values, where), rate)
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -13,8 +13,10 @@ from symbackprop.typeset.formula import Figure, Formula, Total
 
 #: What is shown of a number unless somebody asks for more or less.
 DIGITS = 9
-#: What is shown of the objective: a step of training may change it by little.
-OBJECTIVE_DIGITS = 16
+#: How many more are shown of the objective: a step of training may change it by little.
+MORE_OF_OBJECTIVE = 7
+#: The most that anybody may ask for.
+MOST_DIGITS = 30
 #: How many digits a computed number is known to.
 KNOWN = 50
 

@@ -8,6 +8,7 @@ from html import escape
 from symbackprop.typeset.changes import marked
 from symbackprop.typeset.formula import Formula
 from symbackprop.typeset.html_formulas import FormulaWriter, Shape, anchor, reference, source
+from symbackprop.typeset.html_numbers import NumbersWriter
 from symbackprop.typeset.html_words import filled, in_each, listed, words
 from symbackprop.typeset.page import MATRIX_FORM, Entry, Equality, Fold, Move, Page, Reason, View
 
@@ -25,16 +26,25 @@ class EquationsWriter:
         The notations it can be read in.
     formulas
         What writes its formulas.
+    worked
+        What writes the numbers beside each equation, None if no numbers were put through.
     opened
         Whether the steps of each derivation are shown before anybody asks for them.
     """
 
     def __init__(
-        self, page: Page, views: Sequence[View], formulas: FormulaWriter, opened: bool
+        self,
+        page: Page,
+        views: Sequence[View],
+        formulas: FormulaWriter,
+        worked: NumbersWriter | None,
+        *,
+        opened: bool,
     ) -> None:
         self._page = page
         self._views = views
         self._formulas = formulas
+        self._worked = worked
         self._opened = " open" if opened else ""
         self._tick = _TICK if page.checked else ""
         sections = (page.forward, page.backward, page.gradients)
@@ -106,8 +116,11 @@ class EquationsWriter:
         return (
             f'<li class="{kind}" id="{anchor(entry.name)}" '
             f'data-subject="{escape(entry.subject)}" tabindex="-1">\n'
-            f"{self._aside(entry)}{forms}{self._moves(entry)}</li>"
+            f"{self._aside(entry)}{forms}{self._beside(entry)}{self._moves(entry)}</li>"
         )
+
+    def _beside(self, entry: Entry) -> str:
+        return self._worked.beside(entry.name) if self._worked else ""
 
     def _form(self, classes: str, shown: Equality) -> str:
         sides = (*shown.left, shown.right)

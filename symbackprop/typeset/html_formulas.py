@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 from typing import TypeAlias
 
-from symbackprop.typeset.formula import Formula, Total
+from symbackprop.typeset.formula import Formula, Product, Total
 from symbackprop.typeset.html_words import words
 from symbackprop.typeset.latex import latex
-from symbackprop.typeset.mathml import OTHERWISE, mathml
+from symbackprop.typeset.mathml import INFIX, OTHERWISE, mathml, sign_between, times_before
 
 #: A tensor's sizes, and those with one example a column if they are others.
 Shape: TypeAlias = tuple[Sequence[Formula], Sequence[Formula]]
@@ -47,6 +47,30 @@ class FormulaWriter:
         """
         parts = "".join(self.parts(sides, led=led, display=True))
         return f'<div class="{" ".join(filter(None, ["chain", classes]))}">{parts}</div>'
+
+    def linked(
+        self,
+        first: Formula,
+        links: Sequence[tuple[str, Formula]],
+        classes: str,
+        beside: str = "",
+    ) -> str:
+        """A formula and others after it, each with its sign; `beside` stands behind them."""
+        parts = [f'<math display="block">{self.inner(first)}</math>']
+        for sign, side in links:
+            before = sign_between(sign)
+            for part in self._factors(side):
+                parts.append(f'<math display="block">{before}{part}</math>')
+                before = ""
+        return f'<div class="chain {classes}">{"".join(parts)}{beside}</div>'
+
+    def _factors(self, side: Formula) -> Iterator[str]:
+        """The terms of a sum, or the factors of a product."""
+        if not isinstance(side, Product):
+            yield from self._terms(side)
+            return
+        for place, factor in enumerate(side.factors):
+            yield (times_before(factor, INFIX) if place else "") + self.inner(factor)
 
     def parts(
         self, sides: Sequence[Formula], *, led: bool = False, display: bool = False
@@ -100,7 +124,12 @@ class FormulaWriter:
 
 def source(*sides: Formula) -> str:
     """What shows the LaTeX of an equality; a script puts a button to copy it there."""
-    written = escape(" = ".join(map(latex, sides)), quote=False)
+    return source_text(" = ".join(map(latex, sides)))
+
+
+def source_text(tex: str) -> str:
+    """The same of any LaTeX."""
+    written = escape(tex, quote=False)
     return f'<details class="tex"><summary>LaTeX</summary><code>{written}</code></details>'
 
 

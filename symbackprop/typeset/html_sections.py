@@ -8,6 +8,7 @@ from itertools import groupby
 
 from symbackprop.typeset.html_equations import EquationsWriter, blocks
 from symbackprop.typeset.html_formulas import FormulaWriter, anchor, reference
+from symbackprop.typeset.html_numbers import NumbersWriter
 from symbackprop.typeset.html_words import in_each, words
 from symbackprop.typeset.page import Entry, Fold, Given, Note, Page, Row, Section, View
 from symbackprop.typeset.page_text import text_checked
@@ -33,7 +34,9 @@ class SectionsWriter:
         self._page = page
         self._views = views
         self._formulas = FormulaWriter()
-        self._equations = EquationsWriter(page, views, self._formulas, opened)
+        numbers = page.numbers
+        self._numbers = NumbersWriter(numbers, views, self._formulas) if numbers else None
+        self._equations = EquationsWriter(page, views, self._formulas, self._numbers, opened=opened)
 
     def sections(self) -> Iterator[str]:
         """The sections; what a page of results leaves out has the class ``whole``."""
@@ -42,9 +45,15 @@ class SectionsWriter:
             yield _section("given", self._given(), whole=True)
         yield _section("notation", self._notation())
         yield _section("graph", self._graph(), whole=True)
+        if self._numbers is not None:
+            yield _section("numbers", self._numbers.given())
         for section in (page.forward, page.backward, page.gradients):
             if section.entries:
                 yield self._section(section)
+        if self._numbers is not None:
+            for key, body in self._numbers.closing():
+                yield _section(key, body)
+            yield f'<div class="remarks">\n{self._numbers.remarks()}\n</div>'
         if page.summary:
             yield _section("summary", self._summary(), whole=True)
         if page.checked is not None:

@@ -37,7 +37,10 @@ def _unbroken(value: str) -> Callable[[re.Match[str]], str]:
     """Puts a value and the stop after it together."""
 
     def put(match: re.Match[str]) -> str:
-        return f'<span class="unbroken">{value}{match[1]}</span>' if match[1] else value
+        # Text is not parted from a stop anyway.
+        together = f"{value}{match[1]}"
+        tied = match[1] and "<" in value
+        return f'<span class="unbroken">{together}</span>' if tied else together
 
     return put
 

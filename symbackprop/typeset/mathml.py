@@ -40,7 +40,9 @@ from symbackprop.typeset.formula import (
 )
 from symbackprop.typeset.latex import decimal_parts, latex, needs_dot, raised, run_together
 from symbackprop.typeset.mathml_symbols import row, scripted, symbol
+from symbackprop.typeset.mathml_tables import aligned
 from symbackprop.typeset.names import Glyph
+from symbackprop.typeset.text import text
 
 _SIGNS = {
     ">": "&gt;", ">=": "≥", "<": "&lt;", "<=": "≤", "=": "=", "!=": "≠", "~": "≈", "<-": "←",
@@ -57,11 +59,25 @@ _SEARCHES = {"max": "max", "argmax": "arg max"}
 OTHERWISE = "<mtext>otherwise</mtext>"
 
 
+#: What an operator needs at the beginning of a formula whose left side stands in another one.
+INFIX = ' form="infix"'
+
+
 def math(formulas: Sequence[Formula], *, display: bool = False) -> str:
     """A ``math`` element: one formula, or several with equals signs between them."""
     block = ' display="block"' if display else ""
     written = "<mo>=</mo>".join(map(mathml, formulas))
     return f"<math{block}>{written}</math>"
+
+
+def sign_between(sign: str) -> str:
+    """The sign of a relation, spaced as one where no left side is in the same formula."""
+    return f"<mo{INFIX}>{_SIGNS[sign]}</mo>"
+
+
+def times_before(factor: Formula, form: str = "") -> str:
+    """The sign of a product before a factor; `form` is an attribute where it comes first."""
+    return f"<mo{form}>⋅</mo>" if needs_dot(latex(factor)) else _TIMES
 
 
 @singledispatch
@@ -97,9 +113,11 @@ def _(formula: Dots) -> str:
 
 @mathml.register
 def _(formula: Table) -> str:
+    columns = zip(*formula.rows, strict=True)
+    cells = (aligned(list(map(text, column)), list(map(mathml, column))) for column in columns)
     rows = "".join(
-        f"<mtr>{''.join(f'<mtd>{mathml(cell)}</mtd>' for cell in cells)}</mtr>"
-        for cells in formula.rows
+        f"<mtr>{''.join(f'<mtd>{cell}</mtd>' for cell in row_cells)}</mtr>"
+        for row_cells in zip(*cells, strict=True)
     )
     return f'<mrow><mo>[</mo><mtable class="numbers">{rows}</mtable><mo>]</mo></mrow>'
 
@@ -180,8 +198,7 @@ def _(formula: Product) -> str:
     first, *others = formula.factors
     parts = [mathml(first)]
     for factor in others:
-        parts.append("<mo>⋅</mo>" if needs_dot(latex(factor)) else _TIMES)
-        parts.append(mathml(factor))
+        parts += [times_before(factor), mathml(factor)]
     return row(parts)
 
 

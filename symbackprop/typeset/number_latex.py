@@ -13,7 +13,7 @@ from symbackprop.typeset.words import phrase
 _WIDEST = 64
 
 
-def latex_rows(lines: Iterable[NumberLine], language: str) -> Iterator[str]:
+def latex_rows(lines: Iterable[NumberLine], language: str = "en") -> Iterator[str]:
     """Lines of numbers as rows that are aligned at their first sign."""
     for line in lines:
         *rows, last = _rows(line)

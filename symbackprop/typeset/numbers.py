@@ -96,7 +96,7 @@ class Quantity:
     instances
         Elements that are worked out, in order.
     sign
-        ``=``, or ``<-`` for an update.
+        ``=``, ``<-`` for an update, or ``~`` if the numbers were rounded before.
     digits
         How many digits of a number are shown.
     """
@@ -142,7 +142,7 @@ class Worked:
     Attributes
     ----------
     sizes
-        What the symbolic sizes are.
+        What the symbolic sizes are, by name.
     given
         What was given, by tensor name.
     equations
@@ -158,6 +158,8 @@ class Worked:
         The objective after the step, None if there was nothing to update.
     flipped
         Tensors that the column convention shows transposed.
+    figures
+        Some of these numbers again, to compare with others' work, rounded as there.
     remarks
         What else is to be said.
     seed
@@ -166,7 +168,7 @@ class Worked:
         How many digits are shown.
     """
 
-    sizes: Mapping[str, int]
+    sizes: Mapping[str, Quantity]
     given: Mapping[str, Quantity]
     equations: Mapping[str, Quantity]
     local: Mapping[str, tuple[Quantity, ...]]
@@ -174,6 +176,7 @@ class Worked:
     rate: Quantity
     after: Quantity | None
     flipped: frozenset[str] = frozenset()
+    figures: tuple[Quantity, ...] = ()
     remarks: tuple[Remark, ...] = ()
     seed: int | None = None
     digits: int = DIGITS
@@ -213,8 +216,8 @@ class NumberLine:
 
 
 def given_lines(worked: Worked, layout: Layout) -> Iterator[NumberLine]:
-    """The numbers of what was given."""
-    for quantity in worked.given.values():
+    """The sizes, and the numbers of what was given."""
+    for quantity in (*worked.sizes.values(), *worked.given.values()):
         yield from lines_of(quantity, layout)
 
 
@@ -227,7 +230,18 @@ def lines_beside(worked: Worked, name: str, layout: Layout) -> Iterator[NumberLi
         yield from (replace(line, depth=1) for line in lines_of(quantity, layout))
 
 
-def update_lines(worked: Worked, layout: Layout) -> Iterator[NumberLine]:
+def closing_lines(worked: Worked, layout: Layout) -> Iterator[tuple[str, list[NumberLine]]]:
+    """What the numbers end with: headings by their keys in `words`, and lines below them."""
+    sections = {
+        "numbers-update": _update_lines(worked, layout),
+        "numbers-figures": (e for q in worked.figures for e in _value_lines(q, layout)),
+    }
+    for heading, lines in sections.items():
+        if found := list(lines):
+            yield heading, found
+
+
+def _update_lines(worked: Worked, layout: Layout) -> Iterator[NumberLine]:
     """The step: the learning rate, each new parameter, and the objective after it."""
     if worked.after is None:
         return
@@ -290,7 +304,7 @@ def _value_lines(quantity: Quantity, layout: Layout) -> Iterator[NumberLine]:
         width = layout.width - len(text(letter)) - _AROUND
         digits = grid.digits(quantity.digits, width)
         exact = all(is_exact(value, digits) for value in part.values())
-        sign: Sign = "<-" if quantity.sign == "<-" else "=" if exact else "~"
+        sign: Sign = "~" if quantity.sign == "=" and not exact else quantity.sign
         last = leading == list(quantity.letters)[-1]
         shape = () if values.complete or not last else values.shape
         yield NumberLine(letter, ((sign, grid.formula(digits, width)),), "values", shape)

@@ -17,10 +17,10 @@ from symbackprop.typeset.number_latex import latex_rows
 from symbackprop.typeset.numbers import (
     NumberLine,
     Worked,
+    closing_lines,
     given_lines,
     lines_beside,
     sentences,
-    update_lines,
 )
 from symbackprop.typeset.page import (
     MATRIX_FORM,
@@ -116,7 +116,7 @@ class _Writer:
             yield self._heading(section.heading)
             yield from self._section(section, numbers)
         if numbers is not None:
-            yield from self._update(numbers)
+            yield from self._closing(numbers)
         if whole and page.summary:
             yield self._heading("summary")
             yield _Summary(self._view, self._language).table(page.summary)
@@ -170,11 +170,10 @@ class _Writer:
         if rows:
             yield environment([rows])
 
-    def _update(self, numbers: Worked) -> Iterator[str]:
-        """The step that the numbers end with, and what is to be said of them."""
-        lines = list(update_lines(numbers, numbers.layout(self._view)))
-        if lines:
-            yield self._heading("numbers-update")
+    def _closing(self, numbers: Worked) -> Iterator[str]:
+        """What the numbers end with, and what is to be said of them."""
+        for heading, lines in closing_lines(numbers, numbers.layout(self._view)):
+            yield self._heading(heading)
             yield from self._numbers(lines)
         for remark in sentences(numbers):
             yield paragraph(remark_sentence(remark, self._language))

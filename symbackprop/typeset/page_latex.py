@@ -13,14 +13,14 @@ from symbackprop.typeset.breaking import PAGE, broken
 from symbackprop.typeset.equations import BaseLine
 from symbackprop.typeset.formula import Formula, Relation
 from symbackprop.typeset.latex import latex
-from symbackprop.typeset.number_latex import latex_remark, latex_rows
+from symbackprop.typeset.number_latex import latex_rows
 from symbackprop.typeset.numbers import (
     NumberLine,
     Worked,
+    closing_lines,
     given_lines,
     lines_beside,
     sentences,
-    update_lines,
 )
 from symbackprop.typeset.page import (
     MATRIX_FORM,
@@ -40,6 +40,8 @@ from symbackprop.typeset.sentences import (
     filled,
     fold_sentence,
     in_mathematics,
+    paragraph,
+    remark_sentence,
     step_sentence,
 )
 from symbackprop.typeset.widths import width
@@ -79,9 +81,13 @@ def latex_page(page: Page, view: View, level: Level, language: str = "en") -> st
     if numbers is not None:
         layout = numbers.layout(view)
         given.append(list(latex_rows(given_lines(numbers, layout), language)))
-        blocks.append(_ready(update_lines(numbers, layout), language))
+        blocks += (
+            [_Row(ready=rf"&\text{{{escaped(phrase(key, language))}}}"), *_ready(lines, language)]
+            for key, lines in closing_lines(numbers, layout)
+        )
     parts = [environment(rows) for rows in (given, _aligned(blocks, PAGE)) if any(rows)]
-    remarks = (latex_remark(r, language) for r in sentences(numbers)) if numbers else ()
+    said = sentences(numbers) if numbers else ()
+    remarks = (paragraph(remark_sentence(remark, language)) for remark in said)
     return "\n\n".join((*parts, *remarks))
 
 

@@ -10,9 +10,9 @@ from symbackprop.typeset.number_latex import latex_remark, latex_rows
 from symbackprop.typeset.numbers import (
     NumberLine,
     Worked,
+    closing_lines,
     given_lines,
     sentences,
-    update_lines,
 )
 from symbackprop.typeset.page import Entry, Fold, Level, Page, Reason, Row, View
 from symbackprop.typeset.page_latex import given_rows, section_blocks
@@ -89,7 +89,7 @@ class MarkdownWriter:
                 section.heading, *(displayed(block, self._dialect) for block in blocks)
             )
         if numbers is not None:
-            yield from self._update(numbers)
+            yield from self._closing(numbers)
         if page.summary and whole:
             yield self._part("summary", self._summary(page.summary))
         if found := page.notes_for(self._view, self._level):
@@ -100,13 +100,12 @@ class MarkdownWriter:
     def _numbers(self, lines: Iterable[NumberLine]) -> str:
         return displayed(list(latex_rows(lines, self._language)), self._dialect)
 
-    def _update(self, numbers: Worked) -> Iterator[tuple[str, str]]:
-        """The step that the numbers end with, and what is to be said of them."""
-        lines = list(update_lines(numbers, numbers.layout(self._view)))
-        if lines:
-            yield self._part("numbers-update", self._numbers(lines))
+    def _closing(self, numbers: Worked) -> Iterator[tuple[str, str]]:
+        """What the numbers end with, and what is to be said of them."""
+        for heading, lines in closing_lines(numbers, numbers.layout(self._view)):
+            yield self._part(heading, self._numbers(lines))
         for remark in sentences(numbers):
-            yield "numbers", latex_remark(remark, self._language, *self._dialect.inline)
+            yield "numbers-update", latex_remark(remark, self._language, *self._dialect.inline)
 
     def _word(self, key: str) -> str:
         return phrase(key, self._language)

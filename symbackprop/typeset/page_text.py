@@ -15,10 +15,10 @@ from symbackprop.typeset.numbers import (
     Layout,
     NumberLine,
     Worked,
+    closing_lines,
     given_lines,
     lines_beside,
     sentences,
-    update_lines,
 )
 from symbackprop.typeset.page import (
     MATRIX_FORM,
@@ -144,7 +144,7 @@ class _Writer:
         for section in page.sections(self._level):
             yield [*self._heading(section.heading), *self._section(section, wanted, page.numbers)]
         if page.numbers is not None:
-            yield from self._update(page.numbers)
+            yield from self._closing(page.numbers)
         if whole and page.summary:
             yield [*self._heading("summary"), *self._summary(page.summary)]
         if found := page.notes_for(self._view, self._level):
@@ -200,11 +200,10 @@ class _Writer:
     def _numbers(self, lines: Iterable[NumberLine], indent: int) -> Iterator[str]:
         return text_lines(lines, self._language, self._width, indent)
 
-    def _update(self, numbers: Worked) -> Iterator[list[str]]:
-        """The step that the numbers end with, and what is to be said of them."""
-        step = list(self._numbers(update_lines(numbers, self._layout(numbers)), 2))
-        if step:
-            yield [*self._heading("numbers-update"), *step]
+    def _closing(self, numbers: Worked) -> Iterator[list[str]]:
+        """What the numbers end with, and what is to be said of them."""
+        for heading, lines in closing_lines(numbers, self._layout(numbers)):
+            yield [*self._heading(heading), *self._numbers(lines, 2)]
         for remark in sentences(numbers):
             yield sentence(text_remark(remark, self._language), self._width)
 

@@ -13,6 +13,7 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
+import gmpy2
 import mpmath
 import numpy as np
 import sympy as sp
@@ -24,7 +25,7 @@ from symbackprop.errors import DataError, EquationError, OptionError, Verificati
 from symbackprop.language import Equation, Role, Tensor, element_name, fresh_name, size_of
 from symbackprop.typeset.arrange import arrange, element_formula, symbol_formula
 from symbackprop.typeset.equations import EquationWriter
-from symbackprop.typeset.figures import DIGITS, KNOWN, OBJECTIVE_DIGITS
+from symbackprop.typeset.figures import DIGITS, KNOWN, MORE_OF_OBJECTIVE
 from symbackprop.typeset.formula import Formula, Partial
 from symbackprop.typeset.instances import Numbers, Substitution
 from symbackprop.typeset.matrix_form import batch_sizes
@@ -39,7 +40,7 @@ from symbackprop.typeset.numbers import (
 )
 from symbackprop.typeset.slices import page_slices
 from symbackprop.verify.arithmetic import DIGITS as PRECISION
-from symbackprop.verify.arithmetic import Decimals
+from symbackprop.verify.arithmetic import Decimals, Reals, real_digits
 from symbackprop.verify.evaluate import Evaluator, Position, Table
 from symbackprop.verify.exact import extent_of
 from symbackprop.verify.sampling import DECIMAL, Point, check_facts, choose_sizes, draw
@@ -118,11 +119,11 @@ def easy_point(backward: Backward, sizes: Mapping[str, int] | None = None, seed:
     _require_numbers(backward)
     extents = choose_sizes(backward.system, sizes, _EASY_SIZES)
     fallback: Point | None = None
-    with mpmath.workdps(PRECISION):
+    with real_digits(PRECISION):
         for attempt in range(_ATTEMPTS):
             point = draw(backward.system, extents, seed + 7919 * attempt, DECIMAL)
-            forward = Forward(backward.system, point)
-            if not mpmath.isfinite(forward.objective):
+            forward = Forward(backward.system, point, Reals)
+            if not gmpy2.is_finite(forward.objective):
                 continue
             if forward.margin > _BESIDE and _moves_everything(backward, forward):
                 return point
@@ -166,10 +167,11 @@ def objective_in_turn(
 
 
 def _moves_everything(backward: Backward, forward: Forward) -> bool:
-    """Whether every gradient is finite, and none is 0 throughout."""
+    """Whether every gradient is finite, and none is 0 throughout that need not be."""
     derived = Derived(backward, forward)
-    gradients = [derived[equation.name].values() for equation in backward.gradients.values()]
-    finite = all(mpmath.isfinite(value) for values in gradients for value in values)
+    equations = [equation for equation in backward.gradients.values() if equation.rhs != 0]
+    gradients = [derived[equation.name].values() for equation in equations]
+    finite = all(gmpy2.is_finite(value) for values in gradients for value in values)
     return finite and all(any(value != 0 for value in values) for values in gradients)
 
 
@@ -254,7 +256,7 @@ class _Working:
         steps = {name: self._step(e) for name, e in backward.gradients.items()}
         updated = {name: step for name, step in steps.items() if step is not None}
         return Worked(
-            sizes={str(symbol): extent for symbol, extent in self._point.sizes.items()},
+            sizes={str(symbol): self._size(symbol) for symbol in self._point.sizes},
             given={tensor.name: self._tensor(tensor.name) for tensor in system.given},
             equations={e.name: self._tensor(e.name, e) for e in (*system.equations, *derived)},
             local={e.name: self._local(e.name) for e in system.equations},
@@ -272,6 +274,11 @@ class _Working:
 
     # --- quantities ------------------------------------------------------------------
 
+    def _size(self, symbol: sp.Symbol) -> Quantity:
+        letter = arrange(symbol, self._writer.context)
+        values = Values((), {(): Decimal(self._point.sizes[symbol])})
+        return Quantity(str(symbol), (), None, {(): letter}, values)
+
     def _tensor(self, name: str, equation: Equation | None = None) -> Quantity:
         """A tensor with its numbers, and with its equation if one defines it."""
         tensor = self._tensors[name]
@@ -279,7 +286,11 @@ class _Working:
             subject = self._subject(tensor, tensor.indices, tensor.element)
             return replace(self._quantity(subject), right=None, instances=())
         found = self._quantity(self._subject(tensor, equation.indices, equation.rhs))
-        return replace(found, digits=OBJECTIVE_DIGITS) if name == self._system.objective else found
+        return self._longer(found) if name == self._system.objective else found
+
+    def _longer(self, objective: Quantity) -> Quantity:
+        """The objective with the digits in which a small change shows."""
+        return replace(objective, digits=self._digits + MORE_OF_OBJECTIVE)
 
     def _subject(self, tensor: Tensor, indices: tuple[sp.Idx, ...], value: sp.Expr) -> _Subject:
         context = self._writer.context.binding(indices)
@@ -397,7 +408,7 @@ class _Working:
         forward = Forward(self._system, Point(self._point.sizes, values))
         before = self._tensor(self._backward.of)
         after = Values((), {(): _decimal(forward.objective)})
-        return replace(before, values=after, digits=OBJECTIVE_DIGITS)
+        return self._longer(replace(before, values=after))
 
 
 # --- numbers -------------------------------------------------------------------------

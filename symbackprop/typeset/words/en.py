@@ -173,8 +173,10 @@ _NUMBERS = {
     "numbers-rounded": "≈ marks numbers that were rounded, to {digits} significant digits at least "
     "or, in a wide matrix, to fewer; nothing is rounded before it is shown.",
     "numbers-drawn": "The numbers were drawn at random, with seed {seed}.",
-    "mazur-names": "The article calls the entries of {first}, row by row, w1 to w4 and those of "
-    "{second} w5 to w8; its biases stay as they are.",
+    "numbers-figures": "Figures to compare with",
+    "mazur-names": "The network and its numbers are those of {source}. The article calls the "
+    "entries of {first}, row by row, w1 to w4 and those of {second} w5 to w8; its biases stay as "
+    "they are.",
     "mazur-published": "The article gives {published} for the error after one step. Its own new "
     "weights give {found}; the published figure comes out, as {slipped}, when the derivatives by "
     "{first} are computed from the entries of {second} that have been updated already.",

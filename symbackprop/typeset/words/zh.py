@@ -168,8 +168,9 @@ _NUMBERS = {
     "numbers-rounded": "≈ 表示数值经过舍入：至少保留 {digits} 位有效数字（较宽的矩阵中可能更少），"
     "显示之前不作任何舍入。",
     "numbers-drawn": "数值为随机抽取，种子为 {seed}。",
-    "mazur-names": "原文把 {first} 的元素按行依次称为 w1 至 w4，把 {second} 的元素称为 w5 至 w8；"
-    "偏置保持不变。",
+    "numbers-figures": "供对照的数值",
+    "mazur-names": "网络和数值取自 {source}。原文把 {first} 的元素按行依次称为 w1 至 w4，"
+    "把 {second} 的元素称为 w5 至 w8；偏置保持不变。",
     "mazur-published": "原文给出的更新一步后的误差是 {published}，而由原文自己的新权重得到的是 "
     "{found}；若用已经更新过的 {second} 来计算关于 {first} 的导数，结果是 {slipped}，"
     "正是原文公布的数值。",
