@@ -13,6 +13,8 @@ from page_systems import PAGES
 import symbackprop.library as lib
 from symbackprop.calculus import derive_backward
 from symbackprop.explanation import explained
+from symbackprop.interop.examples import example
+from symbackprop.interop.numbers import drawn_numbers
 from symbackprop.typeset import JSON_SCHEMA, Checked, Composer, json_derivation, json_page
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,6 +77,38 @@ def test_it_has_every_gradient_in_every_notation_and_every_step(classifier) -> N
             assert step["after"] == following["before"]
     why = next(e for e in data["backward"] if e["of"] == "p")["steps"][0]["why"]
     assert why.startswith("p affects the result only through the equations that use it")
+
+
+def test_numbers_are_there_to_all_digits() -> None:
+    known = example("mazur")
+    system = known.system()
+    backward = derive_backward(system, known.wrt)
+    page = explained(backward, numbers=known.numbers(system))
+    for language in ("en", "zh"):
+        data = valid(json_page(page, language))["numbers"]
+        for latex in formulas(data):
+            check_latex(latex)
+    assert data["rate"] == "0.5"
+    assert data["after"].startswith("0.2910277736935993508")
+    assert len(data["after"]) > 45
+    (error,) = [q for q in data["equations"] if q["name"] == "E_o"]
+    assert error["shape"] == [2]
+    assert error["complete"]
+    assert error["entries"][0]["at"] == [0]
+    assert error["entries"][0]["value"].startswith("0.274811083")
+    assert error["worked"][0]["right"]["text"] == "1/2 · (0.01 − 0.751365070)²"
+    assert any("0.291027924" in remark for remark in data["remarks"])
+    (slope,) = [q for local in data["local"] for q in local["derivatives"]
+                if q["name"] == "out_h/net_h"]  # fmt: skip
+    assert slope["equation"]["right"]["text"] == "out_h[h]·(1 − out_h[h])"
+
+
+@pytest.mark.parametrize("name", ["i_masked_attention", "first_max_pool", "g_two_back"])
+def test_drawn_numbers_are_what_the_schema_says(name: str) -> None:
+    backward = derive_backward(*PAGES[name]())
+    data = valid(json_page(explained(backward, numbers=drawn_numbers(backward))))["numbers"]
+    assert data["seed"] == 0
+    assert {q["name"] for q in data["given"]} == {t.name for t in backward.system.given}
 
 
 def test_folded_blocks_are_all_there() -> None:

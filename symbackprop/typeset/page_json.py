@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from symbackprop.calculus import Backward
 from symbackprop.typeset.compose import Composer
-from symbackprop.typeset.formula import Formula
-from symbackprop.typeset.latex import latex
+from symbackprop.typeset.formula_data import formula_data, formulas_data
+from symbackprop.typeset.number_json import numbers_data
 from symbackprop.typeset.page import VIEWS, Checked, Entry, Equality, Given, Move, Page, Row
 from symbackprop.typeset.page_text import text_reason
-from symbackprop.typeset.text import text
 from symbackprop.typeset.words import phrase
 
 #: The layout of `json_page`; changes when a key is renamed or removed.
@@ -41,7 +39,8 @@ def json_page(page: Page, language: str = "en") -> dict[str, Any]:
     dict
         ``schema`` (`JSON_SCHEMA`), ``title``, ``objective``, ``language``, ``views``;
         ``given``; ``forward``, ``backward`` and ``gradients``, lists of equations, each
-        with the ``steps`` that led to it; ``summary``; ``notes``; ``checked``, or None.
+        with the ``steps`` that led to it; ``summary``; ``notes``; ``checked`` and
+        ``numbers``, or None.
     """
     sections = {
         section.heading: [_entry(entry, language) for entry in section.all_entries()]
@@ -50,7 +49,7 @@ def json_page(page: Page, language: str = "en") -> dict[str, Any]:
     return {
         "schema": JSON_SCHEMA,
         "title": page.titled(language),
-        "objective": _formula(page.objective),
+        "objective": formula_data(page.objective),
         "language": language,
         "views": list(page.views),
         "given": [_given(tensor) for tensor in page.given if isinstance(tensor, Given)],
@@ -61,24 +60,17 @@ def json_page(page: Page, language: str = "en") -> dict[str, Any]:
             for note in page.notes
         ],
         "checked": None if page.checked is None else _checked(page.checked),
+        "numbers": None if page.numbers is None else numbers_data(page.numbers, language),
     }
-
-
-def _formula(formula: Formula) -> dict[str, str]:
-    return {"latex": latex(formula), "text": text(formula)}
-
-
-def _formulas(formulas: Sequence[Formula]) -> list[dict[str, str]]:
-    return [_formula(formula) for formula in formulas]
 
 
 def _given(given: Given) -> dict[str, Any]:
     return {
         "name": given.name,
         "role": given.role,
-        "symbol": _formula(given.letter),
-        "shape": _formulas(given.shape),
-        "greatest": None if given.last is None else _formula(given.last),
+        "symbol": formula_data(given.letter),
+        "shape": formulas_data(given.shape),
+        "greatest": None if given.last is None else formula_data(given.last),
     }
 
 
@@ -94,10 +86,11 @@ def _entry(entry: Entry, language: str) -> dict[str, Any]:
 
 def _equality(equality: Equality) -> dict[str, Any]:
     return {
-        "left": _formulas(equality.left),
-        "right": _formula(equality.right),
+        "left": formulas_data(equality.left),
+        "right": formula_data(equality.right),
         "base": [
-            {"left": _formula(left), "right": _formula(right)} for left, right in equality.base
+            {"left": formula_data(left), "right": formula_data(right)}
+            for left, right in equality.base
         ],
     }
 
@@ -107,8 +100,8 @@ def _step(move: Move, language: str) -> dict[str, Any]:
         "rule": move.reason.rule,
         "title": phrase(move.reason.rule, language),
         "why": text_reason(move.reason, language, ".why"),
-        "before": _formula(move.before),
-        "after": _formula(move.after),
+        "before": formula_data(move.before),
+        "after": formula_data(move.after),
     }
 
 
@@ -116,8 +109,8 @@ def _row(row: Row) -> dict[str, Any]:
     return {
         "forward": row.forward.name,
         "gradient": None if row.gradient is None else row.gradient.name,
-        "shape": _formulas(row.shape),
-        "products": None if row.cost is None else _formula(row.cost),
+        "shape": formulas_data(row.shape),
+        "products": None if row.cost is None else formula_data(row.cost),
     }
 
 
