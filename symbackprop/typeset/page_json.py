@@ -121,4 +121,5 @@ def _checked(checked: Checked) -> dict[str, Any]:
         "sizes": dict(checked.sizes),
         "digits": checked.digits,
         "worst": float(checked.worst),
+        "unchecked": list(checked.unchecked),
     }
