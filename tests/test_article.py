@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -18,9 +19,12 @@ import symbackprop.language as sb
 import symbackprop.library as lib
 from symbackprop.calculus import derive_backward
 from symbackprop.explanation import explained
+from symbackprop.interop.examples import example
 from symbackprop.interop.pdf import needs_unicode
-from symbackprop.typeset import LANGUAGES, LEVELS, VIEWS, Page
+from symbackprop.typeset import LANGUAGES, LEVELS, VIEWS, WORDS, Composer, Page
 from symbackprop.typeset.page_article import article_page
+from symbackprop.typeset.sentences import escaped
+from symbackprop.verify.worked import work_out
 
 
 @cache
@@ -115,3 +119,22 @@ def test_a_chinese_name_in_an_english_article(tmp_path: Path) -> None:
     if not shutil.which("xelatex") or not has_tex_file("ctex.sty"):
         pytest.skip("Chinese names need xelatex and ctex")
     set_by_tex(article, tmp_path, "xelatex")
+
+
+def test_english_words_need_no_letters_that_tex_lacks() -> None:
+    for key, words in WORDS["en"].items():
+        if not key.startswith("control-"):  # what only a page with buttons says
+            assert not needs_unicode(escaped(words)), words
+
+
+def test_numbers_stand_beside_the_equations(tmp_path: Path) -> None:
+    known = example("mazur")
+    system = known.system()
+    backward = derive_backward(system, known.wrt)
+    point, rate = known.numbers(system)
+    worked = work_out(backward, point, rate=rate)
+    worked = replace(worked, remarks=known.remarks(backward, point, worked))
+    whole = Composer(backward, ("row",)).page(numbers=worked, folded=False)
+    article = article_page(whole, "row", "all")
+    assert "0.29102777369" in article.replace(r"\,", "")
+    assert not overfull(set_by_tex(article, tmp_path))

@@ -85,11 +85,10 @@ def article_page(page: Page, view: View, level: Level, language: str = "en") -> 
 
 
 def _preamble(body: str, language: str) -> str:
-    size = "11pt"
-    if language == "zh":
-        return f"\\documentclass[UTF8,{size}]{{ctexart}}\n{_PREAMBLE}"
+    if re.search(IDEOGRAPHS, phrase("given", language)):
+        return f"\\documentclass[UTF8,11pt]{{ctexart}}\n{_PREAMBLE}"
     names = "\\usepackage[UTF8,scheme=plain]{ctex}\n" if re.search(IDEOGRAPHS, body) else ""
-    return f"\\documentclass[{size}]{{article}}\n{names}{_PREAMBLE}"
+    return f"\\documentclass[11pt]{{article}}\n{names}{_PREAMBLE}"
 
 
 class _Writer:
@@ -174,7 +173,7 @@ class _Writer:
         """What the numbers end with, and what is to be said of them."""
         for heading, lines in closing_lines(numbers, numbers.layout(self._view)):
             yield self._heading(heading)
-            yield from self._numbers(lines)
+            yield self._display(list(latex_rows(lines, self._language)))
         for remark in sentences(numbers):
             yield paragraph(remark_sentence(remark, self._language))
 

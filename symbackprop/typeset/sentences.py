@@ -31,10 +31,10 @@ _ESCAPES = {
     "\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
     **{char: f"\\{char}" for char in "{}_%&#$"},
     # Signs that TeX's first fonts have in mathematics alone.
-    "<": "$<$", ">": "$>$", "|": "$|$", "⊙": r"$\odot$", "⊘": r"$\oslash$", "×": r"$\times$",
-    "→": r"$\to$", "∂": r"$\partial$", "Σ": r"$\sum$", "≤": r"$\le$", "≥": r"$\ge$", "≠": r"$\ne$",
-    "−": "$-$", "·": r"$\cdot$", "∈": r"$\in$", "ᵀ": r"$^\top$",
-    "≈": r"$\approx$",
+    "<": "$<$", ">": "$>$", "|": "$|$", "≤": r"$\le$", "≥": r"$\ge$", "≠": r"$\ne$",
+    "≈": r"$\approx$", "⊙": r"$\odot$", "⊘": r"$\oslash$", "×": r"$\times$", "·": r"$\cdot$",
+    "−": "$-$", "∈": r"$\in$", "∂": r"$\partial$", "Σ": r"$\sum$", "ᵀ": r"$^\top$",
+    "→": r"$\to$", "←": r"$\leftarrow$", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
     "…": r"\dots{}", "–": "--", "—": "---", "“": "``", "”": "''", "‘": "`", "’": "'",
     "\n": " ",
 }  # fmt: skip
