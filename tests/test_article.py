@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -21,10 +20,9 @@ from symbackprop.calculus import derive_backward
 from symbackprop.explanation import explained
 from symbackprop.interop.examples import example
 from symbackprop.interop.pdf import needs_unicode
-from symbackprop.typeset import LANGUAGES, LEVELS, VIEWS, WORDS, Composer, Page
+from symbackprop.typeset import LANGUAGES, LEVELS, VIEWS, WORDS, Page
 from symbackprop.typeset.page_article import article_page
 from symbackprop.typeset.sentences import escaped
-from symbackprop.verify.worked import work_out
 
 
 @cache
@@ -131,10 +129,7 @@ def test_numbers_stand_beside_the_equations(tmp_path: Path) -> None:
     known = example("mazur")
     system = known.system()
     backward = derive_backward(system, known.wrt)
-    point, rate = known.numbers(system)
-    worked = work_out(backward, point, rate=rate)
-    worked = replace(worked, remarks=known.remarks(backward, point, worked))
-    whole = Composer(backward, ("row",)).page(numbers=worked, folded=False)
+    whole = explained(backward, ("row",), numbers=known.numbers(system))
     article = article_page(whole, "row", "all")
     assert "0.29102777369" in article.replace(r"\,", "")
     assert not overfull(set_by_tex(article, tmp_path))
