@@ -68,6 +68,20 @@ print("done", *gradients)
         assert float(ours) == pytest.approx(float(other), abs=1e-6)
 
 
+def test_a_notebook_computes_with_the_numbers_of_its_page() -> None:
+    content = symbp("derive", "--example", "mazur", "--format", "ipynb").stdout
+    assert "'x': np.array([0.05, 0.1])," in code_of(content)
+    done = process("-c", f"{code_of(content)}\nprint('objective', objective)")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("objective 0.29837110876")
+    labels = symbp(
+        *("derive", "Linear(2, 3)", "--loss", "CrossEntropyLoss"),
+        *("--numbers", "auto", "--format", "ipynb"),
+    ).stdout
+    assert re.search(r"'y': np.array\(\[\d+(, \d+)*\]\)", code_of(labels))
+    assert process("-c", code_of(labels)).returncode == 0
+
+
 def test_a_notebook_with_a_function_left_open_has_no_numbers() -> None:
     backward = derive_backward(*PAGES["a_nielsen"]())
     content = notebook(

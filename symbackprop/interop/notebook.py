@@ -15,11 +15,14 @@ import sympy as sp
 from symbackprop.library.records import Record
 from symbackprop.library.sequential import Origin
 from symbackprop.typeset import JUPYTER, Level, MarkdownWriter, Page, View, latex, phrase
+from symbackprop.typeset.numbers import Values
+from symbackprop.typeset.page import Given
 
 _IMPORTS = "import numpy as np\n\nimport symbackprop as sb"
 
+_SAMPLED = "values = derivation.sample(seed=0)"
+
 _COMPILED = """\
-values = derivation.sample(seed=0)
 function = derivation.compile("numpy")
 objective, gradients = function(values)
 objective"""
@@ -110,7 +113,7 @@ class _Writer:
         yield from map(_text, derived)
         if runs:
             yield self._heading("numbers")
-            yield _code(_COMPILED)
+            yield _code(f"{_values(page)}\n{_COMPILED}")
             yield self._heading("notebook-differences")
             yield _code(_DIFFERENCES)
         yield self._heading("notebook-verify")
@@ -143,6 +146,34 @@ def _code(source: str) -> dict[str, Any]:
 
 def _lines(source: str) -> list[str]:
     return source.splitlines(keepends=True)
+
+
+# --- code that makes numbers --------------------------------------------------------------
+
+
+def _values(page: Page) -> str:
+    """Python that makes ``values``: the numbers on the page if all are there, or drawn ones."""
+    worked = page.numbers
+    if worked is None or not all(given.values.complete for given in worked.given.values()):
+        return _SAMPLED
+    labels = {g.name for g in page.given if isinstance(g, Given) and g.role == "label"}
+    arrays = [
+        f"    {name!r}: np.array({_nested(given.values, whole=name in labels)}),\n"
+        for name, given in worked.given.items()
+    ]
+    return f"values = {{\n{''.join(arrays)}}}"
+
+
+def _nested(values: Values, position: tuple[int, ...] = (), *, whole: bool = False) -> str:
+    """The numbers from a position on as lists of lists; labels without a point."""
+    if len(position) == len(values.shape):
+        number = values.entries[position]
+        return str(int(number)) if whole else repr(float(number))
+    parts = (
+        _nested(values, (*position, place), whole=whole)
+        for place in range(values.shape[len(position)])
+    )
+    return f"[{', '.join(parts)}]"
 
 
 # --- code that makes a system -------------------------------------------------------------
