@@ -158,7 +158,7 @@ def test_the_page_of_numbers_shows_what_is_printed(
     (example,) = re.findall(r"`(z1\[0,0\] = .*?)`", " ".join(text.split()))
     assert f"    {example}\n" in printed[-1]
     failures, tried = doctest.testfile(str(page), module_relative=False)
-    assert tried == 5
+    assert tried == 6
     assert failures == 0
 
 
