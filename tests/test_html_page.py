@@ -6,6 +6,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -440,3 +441,12 @@ def test_a_block_of_gpt_is_written_in_time_and_small() -> None:
     written = html_page(page, "row", "key")
     assert time.process_time() - start < 0.8
     assert len(written.encode()) < 1_500_000
+
+
+def test_what_was_too_large_to_check_has_no_tick() -> None:
+    whole = replace(page_of("c_softmax_regression"), checked=CHECKED)
+    partly = replace(whole, checked=replace(CHECKED, unchecked=("W",)))
+    ticks, fewer = (html_page(page, "row", "all").count('class="tick"') for page in (whole, partly))
+    (entry,) = (e for e in whole.gradients.all_entries() if e.subject == "W")
+    assert 0 < fewer < ticks - len(entry.moves)
+    assert "Not all that concerns W was" in html_page(partly, "row", "all")

@@ -11,7 +11,11 @@ from page_systems import PAGES
 import symbackprop.language as sb
 from symbackprop.calculus import ALL_RULES, derive_backward
 from symbackprop.errors import UnknownNameError
-from symbackprop.typeset import LANGUAGES, WORDS, phrase, text_derivation
+from symbackprop.typeset import LANGUAGES, WORDS, Composer, phrase, text_derivation
+from symbackprop.typeset.page_article import article_page
+from symbackprop.typeset.page_latex import latex_page
+from symbackprop.typeset.page_markdown import markdown_page
+from symbackprop.typeset.page_text import text_page
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted([*(ROOT / "symbackprop").rglob("*.py"), *(ROOT / "cli").rglob("*.py")])
@@ -116,3 +120,13 @@ def test_an_unknown_language_is_named_with_those_there_are() -> None:
 def test_an_unknown_rule_has_no_words() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'factor'"):
         phrase("facto")
+
+
+@pytest.mark.parametrize("write", [text_page, latex_page, markdown_page, article_page])
+def test_the_words_in_formulas_are_of_the_pages_language(write) -> None:
+    page = Composer(derive_backward(*PAGES["i_masked_attention"]())).page()
+    assert "otherwise" in write(page, "index", "key", "en")
+    shown = write(page, "index", "key", "zh")
+    assert "其他" in shown
+    assert "otherwise" not in shown
+    assert " if " not in shown

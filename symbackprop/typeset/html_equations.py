@@ -46,7 +46,6 @@ class EquationsWriter:
         self._formulas = formulas
         self._worked = worked
         self._opened = " open" if opened else ""
-        self._tick = _TICK if page.checked else ""
         sections = (page.forward, page.backward, page.gradients)
         shown = [e for section in sections for e in section.entries if isinstance(e, Entry)]
         self._numbers = {entry.name: place for place, entry in enumerate(shown, start=1)}
@@ -138,7 +137,7 @@ class EquationsWriter:
         sizes = self.shape(entry, self._formulas.space)
         return (
             f'<p class="aside"><span class="role" hidden>{role}</span>'
-            f'<span class="shape">{sizes}</span>{number}{self._tick}</p>\n'
+            f'<span class="shape">{sizes}</span>{number}{self._tick(entry)}</p>\n'
         )
 
     # --- how it was derived -----------------------------------------------------------------
@@ -146,8 +145,9 @@ class EquationsWriter:
     def _moves(self, entry: Entry) -> str:
         if not entry.moves:
             return ""
-        moves = [self._move(move, first=place == 0) for place, move in enumerate(entry.moves)]
-        moves += self._matrix_forms(entry)
+        tick = self._tick(entry)
+        moves = [self._move(move, tick, first=place == 0) for place, move in enumerate(entry.moves)]
+        moves += self._matrix_forms(entry, tick)
         used = list(dict.fromkeys(move.reason.rule for move in entry.moves))
         rules = in_each(lambda lang: listed([filled(rule, lang) for rule in used], lang))
         items = "".join(moves)
@@ -156,17 +156,23 @@ class EquationsWriter:
             f"<ol>\n{items}</ol></details>\n"
         )
 
-    def _move(self, move: Move, *, first: bool) -> str:
+    def _tick(self, entry: Entry) -> str:
+        """A sign beside what was checked; of what is too large to check, some may have been."""
+        checked = self._page.checked
+        held = checked is not None and not {entry.name, entry.subject} & set(checked.unchecked)
+        return _TICK if held else ""
+
+    def _move(self, move: Move, tick: str, *, first: bool) -> str:
         tex = source(move.before, move.after)
         if first:
             change = self._formulas.chain([move.before, move.after], "after")
-            return self._step(move.reason, change, tex)
+            return self._step(move.reason, change, tick, tex)
         before, after = marked(move.before, move.after)
         change = self._formulas.chain([before], "before")
         change += self._formulas.chain([after], "after", led=True)
-        return self._step(move.reason, change, tex)
+        return self._step(move.reason, change, tick, tex)
 
-    def _matrix_forms(self, entry: Entry) -> Iterator[str]:
+    def _matrix_forms(self, entry: Entry, tick: str) -> Iterator[str]:
         index = entry.views["index"]
         for classes, shown in self.forms(entry):
             if shown == index:
@@ -174,13 +180,13 @@ class EquationsWriter:
             sides = shown.left[-1], shown.right
             change = self._formulas.chain([index.left[-1], index.right], "before")
             change += self._formulas.chain(sides, "after")
-            yield self._step(MATRIX_FORM, change, source(*sides), f"form {classes}")
+            yield self._step(MATRIX_FORM, change, tick, source(*sides), f"form {classes}")
 
-    def _step(self, reason: Reason, change: str, tex: str, classes: str = "") -> str:
+    def _step(self, reason: Reason, change: str, tick: str, tex: str, classes: str = "") -> str:
         kind = f"move {classes}".strip()
         return (
             f'<li class="{kind}" tabindex="-1"><p class="why">{self.why(reason)}</p>\n'
-            f"{change}{self._tick}{tex}</li>\n"
+            f"{change}{tick}{tex}</li>\n"
         )
 
     def why(self, reason: Reason) -> str:

@@ -44,6 +44,8 @@ SIGNS = {
     "~": r"\approx", "<-": r"\leftarrow",
 }  # fmt: skip
 _DOTS = {"across": r"\cdots", "down": r"\vdots", "both": r"\ddots"}
+#: What stands beside the last of several cases; the only word in a formula.
+OTHERWISE = r"\text{otherwise}"
 _SMALL = Decimal("0.0001")
 _MARK = r"\changed{"
 
@@ -261,7 +263,7 @@ def _(formula: Bracket) -> str:
 @latex.register
 def _(formula: Cases) -> str:
     rows = [
-        f"{latex(value)} & " + (latex(holds) if holds else r"\text{otherwise}")
+        f"{latex(value)} & " + (latex(holds) if holds else OTHERWISE)
         for value, holds in formula.branches
     ]
     return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"

@@ -41,6 +41,7 @@ from symbackprop.typeset.page_latex import (
     equality_rows,
     given_rows,
     section_blocks,
+    worded,
 )
 from symbackprop.typeset.page_text import text_blocks, text_checked
 from symbackprop.typeset.sentences import (
@@ -80,7 +81,7 @@ _PREAMBLE = r"""\usepackage{amsmath,amssymb,array,color,longtable}
 
 def article_page(page: Page, view: View, level: Level, language: str = "en") -> str:
     """A page as a LaTeX document; see `page_text.text_page`."""
-    body = "\n\n".join(_Writer(view, level, language).parts(page))
+    body = worded("\n\n".join(_Writer(view, level, language).parts(page)), language)
     return f"{_preamble(body, language)}\\begin{{document}}\n{body}\n\\end{{document}}\n"
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from symbackprop.typeset.breaking import PAGE, broken
 from symbackprop.typeset.equations import BaseLine
 from symbackprop.typeset.formula import Formula, Relation
-from symbackprop.typeset.latex import latex
+from symbackprop.typeset.latex import OTHERWISE, latex
 from symbackprop.typeset.number_latex import latex_rows
 from symbackprop.typeset.numbers import (
     NumberLine,
@@ -88,7 +88,12 @@ def latex_page(page: Page, view: View, level: Level, language: str = "en") -> st
     parts = [environment(rows) for rows in (given, _aligned(blocks, PAGE)) if any(rows)]
     said = sentences(numbers) if numbers else ()
     remarks = (paragraph(remark_sentence(remark, language)) for remark in said)
-    return "\n\n".join((*parts, *remarks))
+    return worded("\n\n".join((*parts, *remarks)), language)
+
+
+def worded(latex: str, language: str) -> str:
+    """LaTeX with the word that stands in its formulas in a language."""
+    return latex.replace(OTHERWISE, rf"\text{{{phrase('otherwise', language)}}}")
 
 
 def environment(blocks: list[list[str]]) -> str:

@@ -15,7 +15,7 @@ from symbackprop.typeset.numbers import (
     sentences,
 )
 from symbackprop.typeset.page import Entry, Fold, Level, Page, Reason, Row, View
-from symbackprop.typeset.page_latex import given_rows, section_blocks
+from symbackprop.typeset.page_latex import given_rows, section_blocks, worded
 from symbackprop.typeset.page_text import text_blocks, text_checked
 from symbackprop.typeset.words import phrase
 
@@ -47,7 +47,7 @@ JUPYTER = Dialect(("$", "$"), ("$$\n", "\n$$"), 50.0)
 def markdown_page(page: Page, view: View, level: Level, language: str = "en") -> str:
     """A page in Markdown; see `page_text.text_page`."""
     parts = MarkdownWriter(view, level, language).parts(page)
-    return "\n\n".join(text for _, text in parts)
+    return worded("\n\n".join(text for _, text in parts), language)
 
 
 class MarkdownWriter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeAlias
 
@@ -34,7 +35,7 @@ from symbackprop.typeset.page import (
     Section,
     View,
 )
-from symbackprop.typeset.text import text
+from symbackprop.typeset.text import IF, OTHERWISE, text
 from symbackprop.typeset.words import phrase
 from symbackprop.typeset.wrapping import TIE, equation, formula, sentence
 
@@ -80,7 +81,10 @@ def text_page(  # noqa: PLR0913 (what is shown, and on which screen)
         On an unknown language.
     """
     writer = _Writer(view, level, language, width, colour=colour)
-    return "\n\n".join("\n".join(block) for block in writer.blocks(page))
+    shown = "\n\n".join("\n".join(block) for block in writer.blocks(page))
+    for word in (IF, OTHERWISE):  # what stands in formulas
+        shown = re.sub(rf"(?<= ){word}(?=[ }}])", phrase(word, language), shown)
+    return shown
 
 
 def text_reason(reason: Reason, language: str, entry: str = "") -> str:

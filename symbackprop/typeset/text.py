@@ -40,6 +40,8 @@ SIGNS = {
 }  # fmt: skip
 _DOTS = {"across": "⋯", "down": "⋮", "both": "⋱"}
 MINUS = "−"
+#: The only words in a formula: before the condition of a case, and beside the last one.
+IF, OTHERWISE = "if", "otherwise"
 #: Around what a step changed, for whoever shows it in a colour: Unicode's marks of an
 #: annotation, which no symbol has.
 MARK, END = "\ufff9", "\ufffb"
@@ -228,7 +230,7 @@ def _(formula: Bracket) -> str:
 @text.register
 def _(formula: Cases) -> str:
     rows = [
-        f"{text(value)} " + (f"if {text(holds)}" if holds else "otherwise")
+        f"{text(value)} " + (f"{IF} {text(holds)}" if holds else OTHERWISE)
         for value, holds in formula.branches
     ]
     return f"{{{'; '.join(rows)}}}"

@@ -69,6 +69,7 @@ _PAGE = {
     "comma": ", ",
     "clause": ", ",
     "colon": ": ",
+    "if": "if",
     "otherwise": "otherwise",
     "base": "with",
     # headings

@@ -67,6 +67,7 @@ _PAGE = {
     "comma": "、",
     "clause": "，",
     "colon": "：",
+    "if": "若",
     "otherwise": "其他",
     "base": "其中",
     # headings
