@@ -15,8 +15,8 @@ from typing import Any
 import click
 
 from symbackprop import __version__
-from symbackprop.errors import UnknownNameError
-from symbp.language import chosen
+from symbackprop.errors import SymbackpropError, UnknownNameError
+from symbp.language import asked, choose, chosen
 
 _BROKEN_PIPE = 141
 
@@ -51,6 +51,7 @@ class Commands(click.Group):
             With the nearest known command.
         """
         if args[0] not in self.names and not ctx.resilient_parsing and args[0][:1] != "-":
+            choose(ctx, asked(args) or chosen(ctx))
             raise UnknownNameError("command", args[0], self.names)
         return super().resolve_command(ctx, args)
 
@@ -67,10 +68,19 @@ class Commands(click.Group):
         except (Exception, KeyboardInterrupt) as error:
             if ctx.params["debug"]:
                 print_exception(error)
-            label, message, code = import_module("symbp.failures").told(error, chosen(ctx))
+            label, message, code = _told(error, chosen(ctx))
             click.secho(label, fg="red", bold=True, err=True, nl=False)
             click.echo(message, err=True)
             ctx.exit(code)
+
+
+def _told(error: BaseException, language: str) -> tuple[str, str, int]:
+    """The word for an error, what to say of it, and the exit code."""
+    if isinstance(error, SymbackpropError) and language == "en":
+        # In English it says all itself: the words of other languages take a second to load.
+        return "error: ", str(error), error.exit_code
+    told: tuple[str, str, int] = import_module("symbp.failures").told(error, language)
+    return told
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

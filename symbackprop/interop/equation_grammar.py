@@ -313,7 +313,7 @@ _FORMS = {
     "hyperparameter": "hyperparameter lambda = 0.1",
     "constant": "constant eps = 1e-5",
     "fact": "fact sum[k](y[n,k]) = 1",
-    "minimize": "L = sum[n](e[n]^2), and then: minimize L",
+    "minimize": "minimize L",
 }
 _EQUATION = "z[n,k] = sum[i](x[n,i]*W[k,i]) + b[k]"
 _LONGEST = 20

@@ -111,8 +111,8 @@ class Names:
         if name in NUMBERS:
             raise self.wrong(f"{name!r} always stands for a number", start, "use another name")
         if name in self._claimed:
-            known, place = self._claimed[name]
-            line = self.text.count("\n", 0, place) + 1
+            known = self.kind(name)
+            line = self.text.count("\n", 0, self._claimed[name][1]) + 1
             what = f"{name!r} is {kind} here, but already {known} in line {line}"
             if known == kind:
                 what = f"{name!r} is {kind} twice: first in line {line}"

@@ -48,6 +48,8 @@ from symbackprop.language import BaseCase, Equation, Fact, Role, System, Tensor,
 # Larger than any system anybody writes.
 _MOST_BYTES = 1_000_000
 
+# What a reader calls a tensor that is declared so.
+_CALLED = {"input": "an input", "target": "a target", "parameter": "a parameter"}
 _ROLES = {"input": Role.INPUT, "target": Role.TARGET, "parameter": Role.PARAMETER}
 _DOMAINS = ("integer", "positive", "unit")
 
@@ -200,9 +202,8 @@ class _Builder:
     @_declare.register
     def _given(self, node: Declaration) -> None:
         details = {} if node.domain is None else self._domain(node.role, node.domain)
-        article = "an" if node.role == "input" else "a"
         tensor = Tensor(node.element.name, self._axes(node.element), _ROLES[node.role], **details)
-        self._names.add_tensor(tensor, f"{article} {node.role}", node.start)
+        self._names.add_tensor(tensor, _CALLED[node.role], node.start)
         self._tensors.append(tensor)
 
     def _domain(self, role: str, node: Domain) -> dict[str, Any]:
@@ -266,7 +267,7 @@ class _Builder:
             raise names.wrong(
                 f"{node.name} is a size, not an index",
                 node.start,
-                f"write an index that runs over it{': ' if over else ''}{' or '.join(over)}",
+                "write an index that runs over it" + (f": {' or '.join(over)}" if over else ""),
             )
         raise names.unknown("index", node.name, node.start, names.letters)
 

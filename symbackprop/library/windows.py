@@ -28,6 +28,12 @@ SPACE_SIZES = ("D", "H", "W")
 #: The letters of output and kernel positions, axis by axis.
 OUTPUT_LETTERS = ("p", "q", "r")
 KERNEL_LETTERS = ("u", "v", "t")
+# By the number of spatial axes, what a reader calls all of them.
+_NAMED = {
+    1: "channels, length",
+    2: "channels, height, width",
+    3: "channels, depth, height, width",
+}
 
 
 def per_axis(record: Record, name: str, axes: int, low: int = 1) -> tuple[int, ...]:
@@ -191,10 +197,8 @@ def require_axes(layer: Any, a: Tensor, axes: int, *, channels: bool = True) -> 
     wanted = axes + 1
     if len(a.indices) in (wanted, wanted + 1):
         return
-    space = ("length",) if axes == 1 else ("depth", "height", "width")[-axes:]
-    named = ", ".join(("channels", *space))
     raise ShapeError(
-        f"{layer} takes tensors of shape ({named}) or (examples, {named}), "
+        f"{layer} takes tensors of shape ({_NAMED[axes]}) or (examples, {_NAMED[axes]}), "
         f"{a.name!r} has shape {a.shape}",
         where=str(a.element),
         remedy="give the network an input of that shape",

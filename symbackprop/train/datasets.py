@@ -117,10 +117,10 @@ def assemble(table: Table, needs: Needs) -> Dataset:
     """
     if needs.features is not None and table.x.shape[1] != needs.features:
         raise DataError(
-            f"the network takes {_counted(needs.features, 'input')}, "
-            f"but a row has {_counted(table.x.shape[1], 'feature')}",
+            f"the network takes {_inputs(needs.features)}, "
+            f"but a row has {_features(table.x.shape[1])}",
             where=table.name,
-            remedy=f"let the model begin with {_counted(table.x.shape[1], 'input')}",
+            remedy=f"let the model begin with {_inputs(table.x.shape[1])}",
         )
     if table.target.dtype.kind in "US":
         if needs.kind not in (None, TargetKind.LABELS, *_SHARES):
@@ -148,8 +148,23 @@ def chosen(scores: Array, threshold: float) -> Array:
     return np.asarray(picked, dtype=np.int64)
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+# Each with its words in full: other languages count otherwise.
+
+
+def _inputs(number: int) -> str:
+    return "1 input" if number == 1 else f"{number} inputs"
+
+
+def _features(number: int) -> str:
+    return "1 feature" if number == 1 else f"{number} features"
+
+
+def _outputs(number: int) -> str:
+    return "1 output" if number == 1 else f"{number} outputs"
+
+
+def _columns(number: int) -> str:
+    return "1 column" if number == 1 else f"{number} columns"
 
 
 def _are_labels(raw: Array, kind: TargetKind | None) -> bool:
@@ -229,9 +244,9 @@ def _labelled(table: Table, needs: Needs) -> Dataset:
     for row in np.flatnonzero(labels >= outputs)[: 0 if single else 1]:
         raise DataError(
             f"label {labels[row]} ({table.classes[labels[row]]}) is out of range: "
-            f"the network has {_counted(outputs, 'output')}, for labels below {outputs}",
+            f"the network has {_outputs(outputs)}, for labels below {outputs}",
             where=table.place(int(row)),
-            remedy=f"let the model end with {_counted(count, 'output')}",
+            remedy=f"let the model end with {_outputs(count)}",
         )
     if not shares:
         return Dataset(table.name, table.x, labels, table.classes)
@@ -243,16 +258,15 @@ def _real(table: Table, needs: Needs) -> Dataset:
     y = np.asarray(table.target, dtype=np.float64).reshape(len(table.target), -1)
     if needs.kind is TargetKind.LABELS:
         raise DataError(
-            f"the loss compares with labels, but the target has {_counted(y.shape[1], 'column')}",
+            f"the loss compares with labels, but the target has {_columns(y.shape[1])}",
             where=table.name,
             remedy="give one label a row, or use a loss on real numbers, such as MSELoss",
         )
     if needs.outputs is not None and y.shape[1] != needs.outputs:
         raise DataError(
-            f"the network has {_counted(needs.outputs, 'output')}, "
-            f"but the target {_counted(y.shape[1], 'column')}",
+            f"the network has {_outputs(needs.outputs)}, but the target {_columns(y.shape[1])}",
             where=table.name,
-            remedy=f"let the model end with {_counted(y.shape[1], 'output')}",
+            remedy=f"let the model end with {_outputs(y.shape[1])}",
         )
     for row in np.flatnonzero(~_allowed(y, needs.kind))[:1]:
         raise DataError(

@@ -238,7 +238,7 @@ def _check_learnable(system: System, batch: sp.Symbol) -> None:
 
 
 def _read(path: str, fed: tuple[Tensor, ...]) -> dict[str, Array]:
-    shapes = "; ".join(f"{tensor.name} {_text(tensor)}" for tensor in fed)
+    shapes = "; ".join(f"{tensor.name} as {_text(tensor)}" for tensor in fed)
     if Path(path).suffix.lower() != ".npz":
         raise DataError(
             "equations are trained on the arrays of an NPZ file",
@@ -304,11 +304,17 @@ def _number(extent: sp.Expr, sizes: Mapping[str, int]) -> int:
 
 # --- checking ---------------------------------------------------------------------------
 
-_ALLOWED: dict[Domain, tuple[str, Callable[[Array], Array]]] = {
-    Domain.REAL: ("a finite number", np.isfinite),
-    Domain.POSITIVE: ("a positive number", lambda array: np.isfinite(array) & (array > 0)),
-    Domain.UNIT: ("a number from 0 to 1", lambda array: (array >= 0) & (array <= 1)),
-    Domain.SIGN: ("1 or -1", lambda array: np.abs(array) == 1),
+_ALLOWED: dict[Domain, Callable[[Array], Array]] = {
+    Domain.REAL: np.isfinite,
+    Domain.POSITIVE: lambda array: np.isfinite(array) & (array > 0),
+    Domain.UNIT: lambda array: (array >= 0) & (array <= 1),
+    Domain.SIGN: lambda array: np.abs(array) == 1,
+}
+_NAMED = {
+    Domain.REAL: "a finite number",
+    Domain.POSITIVE: "a positive number",
+    Domain.UNIT: "a number from 0 to 1",
+    Domain.SIGN: "1 or -1",
 }
 
 
@@ -332,8 +338,7 @@ def _checked(tensor: Tensor, array: Array, sizes: Mapping[str, int], path: str) 
         classes = _number(tensor.classes, sizes)
         right, what = _are_labels(array, classes), f"a whole number from 0 to {classes - 1}"
     else:
-        what, allowed = _ALLOWED[tensor.domain]
-        right = allowed(array)
+        right, what = _ALLOWED[tensor.domain](array), _NAMED[tensor.domain]
     for place in np.argwhere(~right)[:1]:
         position = ", ".join(map(str, place))
         raise DataError(

@@ -278,8 +278,8 @@ def _failures(name: str, subject: str, oracles: Iterable[str], error: Exception)
 
 
 def _note(error: Exception) -> str:
-    text = error.what if isinstance(error, SymbackpropError) else f"{type(error).__name__}: {error}"
-    return " ".join(text.split())
+    said = error.what if isinstance(error, SymbackpropError) else f"{type(error).__name__}: {error}"
+    return " ".join(said.split())
 
 
 def _sign(rng: np.random.Generator) -> int:

@@ -73,8 +73,9 @@ class Differences:
     def error(self, what: str, left: Any, right: Any, where: str) -> VerificationError:
         """The error that names what does not hold, both values and the point."""
         sizes = ", ".join(f"{name} = {extent}" for name, extent in self.sizes.items())
+        found, wanted = _shown(left, right)
         return VerificationError(
-            f"{what}: {' is not '.join(_shown(left, right))}",
+            f"{what}: {found} is not {wanted}",
             where=f"{where}, at random numbers" + (f" with {sizes}" if sizes else ""),
             remedy=REMEDY,
         )
@@ -239,8 +240,8 @@ class PointCheck:
                 defined, found = (side[row][column] for side in sides)
                 if not self._differences.are_equal(defined, found):
                     entry = [
-                        f"row {rows[row] + 1}, column {columns[column] + 1}",
                         *[f"{i} = {at[i]}" for i in at],
+                        f"row {rows[row] + 1}, column {columns[column] + 1}",
                     ]
                     what = f"{form} does not hold"
                     raise self._differences.error(what, defined, found, ", ".join(entry))

@@ -184,5 +184,5 @@ def _drawn(table: Table, rng: np.random.Generator) -> dict[Position, Any]:
 
 def as_note(error: Exception) -> str:
     """What an error says, in one line."""
-    text = error.what if isinstance(error, SymbackpropError) else f"{type(error).__name__}: {error}"
-    return " ".join(text.split())
+    said = error.what if isinstance(error, SymbackpropError) else f"{type(error).__name__}: {error}"
+    return " ".join(said.split())
