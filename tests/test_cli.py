@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from tools import needed
 
 from symbackprop.verify import Report, Row
+from symbackprop.verify.report import TOLERANCES
 from symbp.main import Commands, cli
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -376,6 +377,15 @@ def test_verify_shows_a_row_per_gradient_and_oracle():
     shown = symbp("verify", "Linear(3, 5) ReLU Linear(5, 2)")
     assert "all hold" in shown.stdout
     assert not shown.stderr
+
+
+def test_verify_speaks_chinese_and_its_json_does_not():
+    shown = symbp("verify", "Linear(2, 1)", "--lang", "zh").stdout
+    assert shown.startswith("梯度  验证对象  对照        误差     容许误差\n")
+    assert "\n\n全部通过；误差最大的一项：" in shown
+    assert not re.search("FAILED|checked|against|tolerance|both sides", shown)
+    document = symbp("verify", "Linear(2, 1)", "--lang", "zh", "--json").stdout
+    assert {row["oracle"] for row in json.loads(document)["rows"]} == set(TOLERANCES)
 
 
 def test_verify_exits_with_1_if_a_row_fails(monkeypatch):

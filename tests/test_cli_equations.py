@@ -181,6 +181,10 @@ def test_a_file_is_trained_on_arrays_of_its_names(folder, backend, dtype):
     assert last < 0.9 * first
     assert "D = 5, K = 3, H = 7; 42 rows to learn from, 11 held out" in result.stdout
     assert "gradient: agrees with torch.autograd" in result.stdout
+    chinese = trained(folder, *engine, "--lr", 0.05, "--lang", "zh").stdout.splitlines()
+    assert chinese[0].endswith("labels.npz，D = 5，K = 3，H = 7；42 行用于学习，11 行留出")
+    assert chinese[1] == f"等式：{folder / 'mlp.eqs'}，66 个数待学习"
+    assert chinese[-1].startswith("留出的数据：损失 ")
     (held_out,) = re.findall(r"^held out: loss (\S+)$", result.stdout, re.M)
     settings = json.loads((folder / "run" / "settings.json").read_text("utf-8"))
     assert settings["metrics"]["loss"] == pytest.approx(float(held_out), abs=1e-4)

@@ -66,6 +66,22 @@ def test_lines_come_in_order_and_progress_stays_off_a_pipe():
     assert lines[2] == "loss: CrossEntropyLoss; optimizer: Adam; batches of 15"
 
 
+def test_it_speaks_chinese_but_for_the_lines_of_the_epochs(tmp_path):
+    out = tmp_path / "run"
+    lines = train("--data", "iris", "--epochs", 2, "--out", out, "--lang", "zh").stdout.splitlines()
+    assert lines[:3] == [
+        "数据：iris，4 个特征，3 个类别；120 行用于学习，30 行留出",
+        "模型：Linear(4, 16) ReLU Linear(16, 3)",
+        "损失函数：CrossEntropyLoss；优化器：Adam；批量大小 15",
+    ]
+    assert re.fullmatch(r"梯度：与 torch\.autograd 一致，相差 \de-\d\d", lines[3])
+    assert all(map(EPOCH.fullmatch, lines[4:6]))
+    assert re.fullmatch(r"留出的数据：准确率 \S+、精确率 \S+、召回率 \S+、F1 \S+", lines[6])
+    assert lines[7:] == [f"保存在：{out}"]
+    settings = json.loads((out / "settings.json").read_text("utf-8"))
+    assert settings["metrics"].keys() == {"accuracy", "precision", "recall", "F1"}
+
+
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_backends_and_types_agree(backend, dtype):

@@ -44,12 +44,15 @@ from symbackprop.language import (
     softplus,
     target,
 )
+from symbackprop.typeset import WORDS
+from symbackprop.typeset.columns import display_width
 from symbackprop.verify import Report, Row, autograd_gradients, verify_backward
 from symbackprop.verify.abstract import instance
 from symbackprop.verify.arithmetic import DIGITS, Decimals
 from symbackprop.verify.differences import finite_differences
 from symbackprop.verify.evaluate import Evaluator
 from symbackprop.verify.expanded import SIDES, WRITTEN_OUT, directional_derivative
+from symbackprop.verify.report import TOLERANCES
 from symbackprop.verify.sampling import Point, choose_sizes, draw, sizes_of
 from symbackprop.verify.tables import Forward
 from symbackprop.verify.torch_reader import TorchReader
@@ -524,6 +527,43 @@ def test_the_table_is_aligned_and_says_what_failed():
     assert "FAILED" in bad
     assert "FAILED" not in good
     assert rest[-1].startswith("1 of 2 FAILED; worst: b1")
+
+
+def test_a_report_is_told_in_chinese_with_every_column_under_its_title():
+    shape = Row("U", "steps", "steps", 0.5, 1e-40, "step 2 of 3 for U, 'factor'")
+    report = Report([GOOD, BAD, shape])
+    header, good, bad, last, _, *meanings, _, verdict = report.text("zh").splitlines()
+
+    def place(line, words):
+        return display_width(line[: line.index(words)])
+
+    for title, first, second, third in (
+        ("梯度", "W1", "b1", "U"),
+        ("验证对象", "等式", "numpy", "推导步骤"),
+        ("对照", "逐元素展开", "autograd", "步骤两边"),
+        ("误差", "1.0e-60", "5.0e-01", "5.0e-01"),
+        ("容许误差", "1e-40", "1e-10", "1e-40"),
+    ):
+        assert {place(good, first), place(bad, second), place(last, third)} == {
+            place(header, title)
+        }
+    assert good.endswith("通过")
+    assert bad.endswith("不符  a note")  # the words of another are left as they are
+    assert last.endswith("不符  U 的第 2 步（共 3 步，'factor'）")
+    assert [line.partition("：")[0] for line in meanings] == ["逐元素展开", "autograd", "步骤两边"]
+    assert verdict.startswith(
+        "3 项中有 2 项不符；误差最大的一项：U：推导步骤 对照 步骤两边：误差 5.0e-01"
+    )
+    assert Report([GOOD]).text("zh").endswith("容许误差 1e-40：通过")
+    assert Report([]).text("zh") == "没有验证任何内容"
+    assert report.text("en") == str(report)
+
+
+def test_every_oracle_and_subject_has_words():
+    for oracle in TOLERANCES:
+        assert f"report-meaning-{oracle}" in WORDS["zh"]
+    for oracle in ("expanded", "differences", "steps"):  # the others are names of PyTorch's
+        assert WORDS["zh"][f"report-oracle-{oracle}"] != oracle
 
 
 def test_the_json_carries_every_row_and_is_strict():

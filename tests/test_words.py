@@ -20,7 +20,10 @@ from symbackprop.typeset.page_text import text_page
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted([*(ROOT / "symbackprop").rglob("*.py"), *(ROOT / "cli").rglob("*.py")])
 #: Latin words that a Chinese page has too.
-INTERNATIONAL = {"argmax", "LaTeX", "Esc", "symbackprop", "symbp", "debug"}
+INTERNATIONAL = {
+    *("argmax", "LaTeX", "Esc", "symbackprop", "symbp", "debug"),
+    *("sympy", "diff", "torch", "autograd", "float", "nn"),
+}
 
 each_language = pytest.mark.parametrize("language", LANGUAGES)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +33,7 @@ from symbackprop.train.fitting import (
 from symbackprop.train.loop import Epoch, Regime
 from symbackprop.train.run import Engine, Run
 from symbackprop.train.tasks import NetworkTask, Task
+from symbackprop.typeset import WORDS, phrase
 from symbp.common import (
     Shape,
     input_option,
@@ -149,16 +151,18 @@ def command(**options: Any) -> None:
         checkpoints.require_writable(request.out)
     task = _task(request)
     run = Run(task, Engine(request.backend, request.dtype))
-    click.echo("\n".join(task.description()))
+    words = partial(phrase, language=request.language)
+    click.echo("\n".join(task.description(request.language)))
     error = run.check_gradient()
-    click.echo(f"gradient: agrees with torch.autograd to {error:.0e}")
-    history = tuple(_shown(run.epochs(), request.epochs))
+    click.echo(words("train-gradient").format(error=f"{error:.0e}"))
+    history = tuple(_shown(run.epochs(), request.epochs, words("train-bar")))
     metrics = run.metrics()
-    click.echo("held out: " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+    measures = (f"{_measure(name, words)} {value:.4f}" for name, value in metrics.items())
+    click.echo(words("train-held-out").format(measures=words("comma").join(measures)))
     if request.out is not None:
         settings = _settings(request, task, metrics)
         checkpoints.save(request.out, Checkpoint(run.parameters, history, settings, run.buffers))
-        click.echo(f"kept in: {request.out}")
+        click.echo(words("train-kept").format(folder=request.out))
 
 
 # --- what is asked for ------------------------------------------------------------------
@@ -219,7 +223,13 @@ def _optimizer(request: Request) -> Optimizer:
 # --- what is shown ----------------------------------------------------------------------
 
 
-def _shown(epochs: Iterable[Epoch], count: int) -> Iterator[Epoch]:
+def _measure(name: str, words: Callable[[str], str]) -> str:
+    """What a reader calls a measure; F1, MSE and R² are called so everywhere."""
+    key = f"measure-{name}"
+    return words(key) if key in WORDS["en"] else name
+
+
+def _shown(epochs: Iterable[Epoch], count: int, label: str) -> Iterator[Epoch]:
     """Print a line for each epoch as it ends, with a bar where a person is watching."""
     terminal = Console(stderr=True)
     bar = Progress(
@@ -230,7 +240,7 @@ def _shown(epochs: Iterable[Epoch], count: int) -> Iterator[Epoch]:
         redirect_stderr=False,
     )
     with bar:
-        training = bar.add_task("training", total=count)
+        training = bar.add_task(label, total=count)
         for epoch in epochs:
             line = f"Epoch [{epoch.number}/{count}], Loss: {epoch.loss:.4f}"
             if terminal.is_terminal and sys.stdout.isatty():

@@ -42,5 +42,5 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     """
     system = read_system(options["model"], options["loss"], options["shape"])
     report = derive(system).verify(seed=options["seed"], sizes=options["sizes"])
-    click.echo(report.to_json() if options["as_json"] else str(report))
+    click.echo(report.to_json() if options["as_json"] else report.text(options["language"]))
     ctx.exit(0 if report.ok else 1)

@@ -22,6 +22,7 @@ from symbackprop.train.datasets import Array
 from symbackprop.train.files import read_arrays
 from symbackprop.train.loop import Regime
 from symbackprop.train.tasks import Task
+from symbackprop.typeset import phrase
 
 
 @dataclass(frozen=True)
@@ -120,17 +121,25 @@ class SystemTask(Task):
             "or try another --seed",
         )
 
-    def description(self) -> tuple[str, ...]:
+    def description(self, language: str = "en") -> tuple[str, ...]:
         """Data, equations and optimizer."""
-        held_out = len(next(iter(self.data.held_out.values())))
-        sizes = "".join(f", {name} = {number}" for name, number in self.data.sizes.items())
-        count = sum(value.size for value in self.initial_parameters().values())
+        comma = phrase("clause", language)
         return (
-            f"data: {self.data.name}{sizes}; "
-            f"{self.data.count} rows to learn from, {held_out} held out",
-            f"equations: {self.source}, {count} numbers to learn",
-            f"loss: {self.equations.objective}; optimizer: {self.optimizer}; "
-            f"batches of {self.regime.batch_size}",
+            phrase("train-arrays", language).format(
+                source=self.data.name,
+                sizes="".join(f"{comma}{name} = {n}" for name, n in self.data.sizes.items()),
+                rows=self.data.count,
+                held_out=len(next(iter(self.data.held_out.values()))),
+            ),
+            phrase("train-equations", language).format(
+                source=self.source,
+                count=sum(value.size for value in self.initial_parameters().values()),
+            ),
+            phrase("train-loss", language).format(
+                loss=self.equations.objective,
+                optimizer=self.optimizer,
+                batch_size=self.regime.batch_size,
+            ),
         )
 
     def settings(self) -> dict[str, Any]:

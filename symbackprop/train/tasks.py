@@ -16,6 +16,7 @@ from symbackprop.train.data import Split
 from symbackprop.train.datasets import Array, Dataset, chosen
 from symbackprop.train.loop import Regime
 from symbackprop.train.metrics import classification, regression
+from symbackprop.typeset import phrase
 
 
 class Task(ABC):
@@ -74,8 +75,14 @@ class Task(ABC):
         """What to say of a loss that is no finite number before the first step."""
 
     @abstractmethod
-    def description(self) -> tuple[str, ...]:
-        """What it is, in lines for people."""
+    def description(self, language: str = "en") -> tuple[str, ...]:
+        """What it is, in lines for people.
+
+        Raises
+        ------
+        UnknownNameError
+            On an unknown language.
+        """
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
@@ -198,15 +205,22 @@ class NetworkTask(Task):
             "Sigmoid), or use a loss on plain numbers, such as BCEWithLogitsLoss",
         )
 
-    def description(self) -> tuple[str, ...]:
+    def description(self, language: str = "en") -> tuple[str, ...]:
         """Data, model, loss and optimizer."""
         train, held_out = self.parts.train, self.parts.held_out
-        target = f"{len(train.classes)} classes" if train.classes else "a real target"
+        target = phrase("train-classes" if train.classes else "train-real", language)
         return (
-            f"data: {train.name}, {train.features} features, {target}; "
-            f"{len(train.x)} rows to learn from, {len(held_out.x)} held out",
-            f"model: {self._text()}",
-            f"loss: {self.loss}; optimizer: {self.optimizer}; batches of {self.regime.batch_size}",
+            phrase("train-data", language).format(
+                source=train.name,
+                features=train.features,
+                target=target.format(count=len(train.classes)),
+                rows=len(train.x),
+                held_out=len(held_out.x),
+            ),
+            phrase("train-model", language).format(model=self._text()),
+            phrase("train-loss", language).format(
+                loss=self.loss, optimizer=self.optimizer, batch_size=self.regime.batch_size
+            ),
         )
 
     def settings(self) -> dict[str, Any]:

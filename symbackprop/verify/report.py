@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from html import escape
 
 from symbackprop.errors import VerificationError
-from symbackprop.typeset import columns
+from symbackprop.typeset import WORDS, columns, phrase
+from symbackprop.typeset.words.errors import translated
 
 #: The largest relative error each oracle allows.
 TOLERANCES: Mapping[str, float] = {
@@ -19,16 +20,6 @@ TOLERANCES: Mapping[str, float] = {
     "torch.nn": 1e-10,
     "steps": 1e-40,
 }
-
-_MEANING: Mapping[str, str] = {
-    "expanded": "the equations expanded to scalars, sympy.diff, 80 digits",
-    "differences": "central finite differences, 80 digits",
-    "autograd": "torch.autograd in float64",
-    "torch.nn": "the torch.nn modules of the same names",
-    "steps": "both sides of every step of the derivation, 80 digits",
-}
-
-_HEADER = ("gradient", "checked", "against", "error", "tolerance", "", "")
 
 
 @dataclass(frozen=True)
@@ -71,12 +62,39 @@ class Row:
         """The error as a multiple of the tolerance."""
         return math.inf if math.isnan(self.error) else self.error / self.tolerance
 
-    def __str__(self) -> str:
-        state = "ok" if self.ok else "FAILED"
-        return (
-            f"{self.gradient}: {self.subject} against {self.oracle}: error {self.error:.1e}, "
-            f"tolerance {self.tolerance:.0e}: {state}" + (f" ({self.note})" if self.note else "")
+    def text(self, language: str = "en") -> str:
+        """The comparison in a line.
+
+        Raises
+        ------
+        UnknownNameError
+            On an unknown language.
+        """
+        gradient, subject, oracle, error, tolerance, state, note = self.cells(language)
+        line = phrase("report-row", language).format(
+            gradient=gradient,
+            subject=subject,
+            oracle=oracle,
+            error=error,
+            tolerance=tolerance,
+            state=state,
         )
+        return line + (phrase("report-note", language).format(note=note) if note else "")
+
+    def cells(self, language: str = "en") -> tuple[str, ...]:
+        """What the columns of a report say of it."""
+        return (
+            self.gradient,
+            _named("subject", self.subject, language),
+            _named("oracle", self.oracle, language),
+            f"{self.error:.1e}",
+            f"{self.tolerance:.0e}",
+            phrase("report-ok" if self.ok else "report-failed", language),
+            translated(self.note, language),
+        )
+
+    def __str__(self) -> str:
+        return self.text()
 
 
 @dataclass(frozen=True)
@@ -134,32 +152,49 @@ class Report:
             f"{len(self.rows)} comparisons fail",
         )
 
-    def __str__(self) -> str:
+    def text(self, language: str = "en") -> str:
+        """The report as a table, with what its oracles are and how it came out.
+
+        Raises
+        ------
+        UnknownNameError
+            On an unknown language.
+        """
         worst = self.worst
         if worst is None:
-            return "nothing was verified"
-        lines = columns([_HEADER, *(_cells(row) for row in self.rows)])
-        return "\n".join([*lines, "", *self._meanings(), "", f"{self._verdict()}; worst: {worst}"])
+            return phrase("report-nothing", language)
+        lines = columns([_header(language), *(row.cells(language) for row in self.rows)])
+        told = (*self._meanings(language), "", self._verdict(worst, language))
+        return "\n".join([*lines, "", *told])
+
+    def __str__(self) -> str:
+        return self.text()
 
     def _repr_html_(self) -> str:
         """The report as a notebook shows it: a table, and what the oracles are."""
-        if not self.rows:
-            return "<p>nothing was verified</p>"
-        head = "".join(f'<th scope="col">{name}</th>' for name in _HEADER)
+        worst = self.worst
+        if worst is None:
+            return f"<p>{phrase('report-nothing')}</p>"
+        head = "".join(f'<th scope="col">{name}</th>' for name in _header())
         body = "".join(_html_row(row) for row in self.rows)
         told = "".join(f"<li>{escape(meaning)}</li>" for meaning in self._meanings())
         return (
             f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-            f"<ul>{told}</ul><p>{self._verdict()}; worst: {escape(str(self.worst))}</p>"
+            f"<ul>{told}</ul><p>{escape(self._verdict(worst))}</p>"
         )
 
-    def _meanings(self) -> list[str]:
+    def _meanings(self, language: str = "en") -> list[str]:
         """What each oracle that was asked is."""
-        used = dict.fromkeys(row.oracle for row in self.rows)
-        return [f"{oracle}: {_MEANING.get(oracle, oracle)}" for oracle in used]
+        colon = phrase("colon", language)
+        return [
+            f"{_named('oracle', oracle, language)}{colon}{_named('meaning', oracle, language)}"
+            for oracle in dict.fromkeys(row.oracle for row in self.rows)
+        ]
 
-    def _verdict(self) -> str:
-        return "all hold" if self.ok else f"{len(self.failures)} of {len(self.rows)} FAILED"
+    def _verdict(self, worst: Row, language: str = "en") -> str:
+        return phrase("report-holds" if self.ok else "report-fails", language).format(
+            failed=len(self.failures), count=len(self.rows), worst=worst.text(language)
+        )
 
     def to_json(self) -> str:
         """The report as JSON: ``ok``, the worst row and all rows.
@@ -171,21 +206,20 @@ class Report:
         return json.dumps({"ok": self.ok, "worst": worst, "rows": rows}, indent=2)
 
 
+def _header(language: str = "en") -> tuple[str, ...]:
+    heads = ("gradient", "subject", "oracle", "error", "tolerance")
+    return (*(phrase(f"report-{head}", language) for head in heads), "", "")
+
+
 def _html_row(row: Row) -> str:
-    cells = "".join(f"<td>{escape(cell)}</td>" for cell in _cells(row))
+    cells = "".join(f"<td>{escape(cell)}</td>" for cell in row.cells())
     return f"<tr>{cells}</tr>" if row.ok else f'<tr style="font-weight: bold">{cells}</tr>'
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    return (
-        row.gradient,
-        row.subject,
-        row.oracle,
-        f"{row.error:.1e}",
-        f"{row.tolerance:.0e}",
-        "ok" if row.ok else "FAILED",
-        row.note,
-    )
+def _named(part: str, name: str, language: str) -> str:
+    """What a reader calls a subject or an oracle; its own name if the catalogue has no other."""
+    key = f"report-{part}-{name}"
+    return phrase(key, language) if key in WORDS["en"] else name
 
 
 def _record(row: Row) -> dict[str, object]:

@@ -167,6 +167,52 @@ _ERRORS = {
     "error-defect": "this is a defect in symbackprop; symbp --debug … shows where",
 }
 
+_REPORT = {
+    "report-gradient": "gradient",
+    "report-subject": "checked",
+    "report-oracle": "against",
+    "report-error": "error",
+    "report-tolerance": "tolerance",
+    "report-ok": "ok",
+    "report-failed": "FAILED",
+    "report-row": "{gradient}: {subject} against {oracle}: error {error}, "
+    "tolerance {tolerance}: {state}",
+    "report-note": " ({note})",
+    "report-nothing": "nothing was verified",
+    "report-holds": "all hold; worst: {worst}",
+    "report-fails": "{failed} of {count} FAILED; worst: {worst}",
+    # what was checked, against what, and what that is
+    "report-subject-equations": "equations",
+    "report-subject-steps": "steps",
+    "report-oracle-expanded": "expanded",
+    "report-oracle-differences": "differences",
+    "report-oracle-steps": "steps",
+    "report-meaning-expanded": "the equations expanded to scalars, sympy.diff, 80 digits",
+    "report-meaning-differences": "central finite differences, 80 digits",
+    "report-meaning-autograd": "torch.autograd in float64",
+    "report-meaning-torch.nn": "the torch.nn modules of the same names",
+    "report-meaning-steps": "both sides of every step of the derivation, 80 digits",
+}
+
+_TRAINING = {
+    "train-data": "data: {source}, {features} features, {target}; {rows} rows to learn from, "
+    "{held_out} held out",
+    "train-classes": "{count} classes",
+    "train-real": "a real target",
+    "train-model": "model: {model}",
+    "train-arrays": "data: {source}{sizes}; {rows} rows to learn from, {held_out} held out",
+    "train-equations": "equations: {source}, {count} numbers to learn",
+    "train-loss": "loss: {loss}; optimizer: {optimizer}; batches of {batch_size}",
+    "train-gradient": "gradient: agrees with torch.autograd to {error}",
+    "train-bar": "training",
+    "train-held-out": "held out: {measures}",
+    "train-kept": "kept in: {folder}",
+    "measure-loss": "loss",
+    "measure-accuracy": "accuracy",
+    "measure-precision": "precision",
+    "measure-recall": "recall",
+}
+
 _NUMBERS = {
     "numbers-update": "One step of gradient descent",
     "numbers-rate": "learning rate",
@@ -205,6 +251,8 @@ PHRASES: Mapping[str, str] = {
     **_NOTES,
     **_CONTROLS,
     **_ERRORS,
+    **_REPORT,
+    **_TRAINING,
     **_NUMBERS,
     **_GRAPH,
 }

@@ -162,6 +162,52 @@ _ERRORS = {
     "error-defect": "这是 symbackprop 自身的缺陷；用 symbp --debug … 可以看到出错的位置",
 }
 
+_REPORT = {
+    "report-gradient": "梯度",
+    "report-subject": "验证对象",
+    "report-oracle": "对照",
+    "report-error": "误差",
+    "report-tolerance": "容许误差",
+    "report-ok": "通过",
+    "report-failed": "不符",
+    "report-row": "{gradient}：{subject} 对照 {oracle}：误差 {error}，"
+    "容许误差 {tolerance}：{state}",
+    "report-note": "（{note}）",
+    "report-nothing": "没有验证任何内容",
+    "report-holds": "全部通过；误差最大的一项：{worst}",
+    "report-fails": "{count} 项中有 {failed} 项不符；误差最大的一项：{worst}",
+    # what was checked, against what, and what that is
+    "report-subject-equations": "等式",
+    "report-subject-steps": "推导步骤",
+    "report-oracle-expanded": "逐元素展开",
+    "report-oracle-differences": "有限差分",
+    "report-oracle-steps": "步骤两边",
+    "report-meaning-expanded": "把等式展开成标量，用 sympy.diff 求导，80 位数字",
+    "report-meaning-differences": "中心差分，80 位数字",
+    "report-meaning-autograd": "torch.autograd，float64",
+    "report-meaning-torch.nn": "torch.nn 中同名的模块",
+    "report-meaning-steps": "推导中每一步的两边，80 位数字",
+}
+
+_TRAINING = {
+    "train-data": "数据：{source}，{features} 个特征，{target}；{rows} 行用于学习，"
+    "{held_out} 行留出",
+    "train-classes": "{count} 个类别",
+    "train-real": "目标值是实数",
+    "train-model": "模型：{model}",
+    "train-arrays": "数据：{source}{sizes}；{rows} 行用于学习，{held_out} 行留出",
+    "train-equations": "等式：{source}，{count} 个数待学习",
+    "train-loss": "损失函数：{loss}；优化器：{optimizer}；批量大小 {batch_size}",
+    "train-gradient": "梯度：与 torch.autograd 一致，相差 {error}",
+    "train-bar": "训练",
+    "train-held-out": "留出的数据：{measures}",
+    "train-kept": "保存在：{folder}",
+    "measure-loss": "损失",
+    "measure-accuracy": "准确率",
+    "measure-precision": "精确率",
+    "measure-recall": "召回率",
+}
+
 _NUMBERS = {
     "numbers-update": "梯度下降一步",
     "numbers-rate": "学习率",
@@ -199,6 +245,8 @@ PHRASES: Mapping[str, str] = {
     **_NOTES,
     **_CONTROLS,
     **_ERRORS,
+    **_REPORT,
+    **_TRAINING,
     **_NUMBERS,
     **_GRAPH,
 }
