@@ -26,8 +26,8 @@ _PLACE = re.compile(r"\{(\d?)\}")  # in the other language
 _WORD = re.compile("[A-Za-z]{2}")
 _PROSE = re.compile("[A-Za-z]{2,} [A-Za-z]{2,}")
 _IDEOGRAPH = r"[\u4e00-\u9fff]"
-# Chinese stands apart from the Latin letters, numbers and quotes that are filled in.
-_TOUCHING = re.compile(rf"{_IDEOGRAPH}[A-Za-z0-9'\"]|[A-Za-z0-9'\"]{_IDEOGRAPH}")
+# Chinese stands apart from the Latin letters, numbers and signs that are filled in.
+_TOUCHING = re.compile(rf"{_IDEOGRAPH}[!-~]|[!-~]{_IDEOGRAPH}")
 
 
 def told(error: SymbackpropError, language: str) -> str:
