@@ -297,9 +297,11 @@ class Page:
         return tuple(section for section in found if section.entries)
 
     def notes_for(self, view: View, level: Level) -> list[Reason]:
-        """The notes that a reader of this page needs."""
-        return [
+        """The notes that a reader of this page needs: of matrices first their layout."""
+        layout = [] if view == "index" else [Reason(f"layout-{view}")]
+        signs = (
             note.reason
             for note in self.notes
             if view in note.views and (note.result or level != "result")
-        ]
+        )
+        return [*layout, *signs]

@@ -120,8 +120,9 @@ class _Writer:
         if whole and page.summary:
             yield self._heading("summary")
             yield _Summary(self._view, self._language).table(page.summary)
-        yield self._heading("notation")
-        yield self._notes(page)
+        if notes := page.notes_for(self._view, self._level):
+            yield self._heading("notation")
+            yield self._notes(notes)
         if page.checked is not None:
             yield self._heading("checked-heading")
             yield escaped(text_checked(page.checked, self._language))
@@ -143,8 +144,7 @@ class _Writer:
         below = f"\\\\[1ex]\n{escaped(title)}" if title else ""
         return f"\\begin{{center}}\n{{\\LARGE {words}}}{below}\n\\end{{center}}"
 
-    def _notes(self, page: Page) -> str:
-        notes = [Reason(f"layout-{self._view}"), *page.notes_for(self._view, self._level)]
+    def _notes(self, notes: list[Reason]) -> str:
         # Braces: what begins with a bracket would be taken for the item's label.
         items = [f"\\item{{}} {paragraph(reason_sentence(n, self._language))}" for n in notes]
         return "\n".join(["\\begin{itemize}", *items, "\\end{itemize}"])
