@@ -363,7 +363,8 @@ def _distance(one: Point, other: Point) -> float:
 def _towards(start: Point, end: Point, length: float) -> Point:
     """The point that far from one to another, along an axis."""
     whole = _distance(start, end) or 1.0
-    return tuple(a + (b - a) * length / whole for a, b in zip(start, end, strict=True))  # type: ignore[return-value]
+    x, y = (a + (b - a) * length / whole for a, b in zip(start, end, strict=True))
+    return x, y
 
 
 def _merged(start: Point, pieces: Sequence[Curve]) -> tuple[Curve, ...]:

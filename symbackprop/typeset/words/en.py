@@ -91,8 +91,6 @@ _PAGE = {
     "shape": "shape",
     "cost": "products",
     # parts of a step
-    "step-before": "before",
-    "step-after": "after",
     "step-result": "result",
     # roles
     "input": "input",

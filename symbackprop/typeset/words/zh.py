@@ -89,8 +89,6 @@ _PAGE = {
     "shape": "形状",
     "cost": "乘法次数",
     # parts of a step
-    "step-before": "变换前",
-    "step-after": "变换后",
     "step-result": "结果",
     # roles
     "input": "输入",
